@@ -1,0 +1,130 @@
+package metalog
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/views"
+)
+
+// flushRows writes rows that were handed over to the views' file, whenever the
+// log writer says that there are some.
+func (s *Store) flushRows(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.flush:
+			if err := s.db.Flush(ctx); err != nil && ctx.Err() == nil {
+				s.fail(err)
+			}
+		}
+	}
+}
+
+// continueCascades goes on with cascades that took more than a record, those
+// from before the last opening first. Other commands come in between.
+func (s *Store) continueCascades(ctx context.Context) {
+	wake(s.continues)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.continues:
+			if err := s.finishCascades(ctx); err != nil && ctx.Err() == nil && s.failed() == nil {
+				s.opts.Logger.Error("cascade", "err", err)
+			}
+		}
+	}
+}
+
+func (s *Store) finishCascades(ctx context.Context) error {
+	cascades, err := askList(ctx, s.queries, (*views.Reader).Cascades)
+	if err != nil {
+		return err
+	}
+	for _, c := range cascades {
+		for done := false; !done; {
+			result, err := s.Execute(ctx, continueCascade{c.Cause}, CommandOptions{Actor: SystemActor})
+			if err != nil {
+				return err
+			}
+			done = result.Unchanged
+		}
+	}
+	return nil
+}
+
+// sweep expires what has timed out: transactions, and offsets of groups without
+// members. It only asks; the sequencer decides, and the log says when it was.
+func (s *Store) sweep(ctx context.Context) {
+	if s.opts.SweepInterval < 0 {
+		return
+	}
+	ticker := time.NewTicker(s.opts.SweepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			err := errors.Join(s.expireTransactions(ctx), s.expireOffsets(ctx))
+			if err != nil && ctx.Err() == nil && s.failed() == nil {
+				s.opts.Logger.Error("sweep", "err", err)
+			}
+		}
+	}
+}
+
+func (s *Store) expireTransactions(ctx context.Context) error {
+	transactions, err := s.ListTransactions(ctx)
+	if err != nil {
+		return err
+	}
+	now := events.TimeOf(s.opts.Clock())
+	for _, t := range transactions {
+		if t.State != events.TransactionOngoing || now < t.StartedAt+events.Time(t.TimeoutMs)*1e6 {
+			continue
+		}
+		abort := AbortTransaction{Producer: Producer(t.TransactionRef), TimedOut: true}
+		_, err := s.Execute(ctx, abort, CommandOptions{Actor: SystemActor})
+		if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrFenced) {
+			return err // conflict and fenced: it was ended meanwhile
+		}
+	}
+	return nil
+}
+
+func (s *Store) expireOffsets(ctx context.Context) error {
+	if s.opts.OffsetsRetention < 0 {
+		return nil
+	}
+	before := events.TimeOf(s.opts.Clock().Add(-s.opts.OffsetsRetention))
+	groups, err := s.ListGroups(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if len(g.Members) > 0 {
+			continue
+		}
+		if err := s.expireGroup(ctx, ExpireOffsets{Group: g.ID, Before: before}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) expireGroup(ctx context.Context, cmd ExpireOffsets) error {
+	for {
+		result, err := s.Execute(ctx, cmd, CommandOptions{Actor: SystemActor})
+		if errors.Is(err, ErrNotFound) {
+			return nil // deleted meanwhile
+		}
+		if err != nil || result.Unchanged {
+			return err
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package eventlog
+
+import (
+	"context"
+	"iter"
+
+	"github.com/metalog/metalog/events"
+)
+
+// Log is an append-only sequence of records. What it shows is durable: a record
+// that Head, Records or Frames has told of survives any crash.
+//
+// All methods are safe for concurrent use. Reads don't wait for appends, nor
+// for each other.
+type Log interface {
+	// Records, First and Head, of durable records only. Reads go on when
+	// appending has stopped after an error.
+	events.Reader
+
+	// Frames is Records without decoding: the exact bytes, checked like those
+	// of Records (checksum, seq, chain). Their Bytes are the caller's to keep;
+	// they share memory with their neighbours, so clone what is kept for long.
+	Frames(ctx context.Context, from uint64) iter.Seq2[Frame, error]
+
+	// Append adds the group's records; on return they are durable and visible.
+	// The log keeps nothing of g. An error tells what became of them:
+	//   - ErrConflict: g does not follow Head. Nothing was written.
+	//   - ErrUnavailable: nothing was written, and no crash will show it. The
+	//     log may have stopped; a full disk alone does not stop it.
+	//   - ErrOutcomeUnknown: after a reopen they may be there, from the first
+	//     up to any of them. The log has stopped.
+	// A stopped log refuses every later Append with ErrUnavailable until it is
+	// closed and opened again, which repairs it.
+	Append(g *Group) error
+
+	// Wait returns nil once Head().Seq is at least seq. It ends with
+	// ErrUnavailable when the log is closed or stopped before that, and with
+	// ctx's error.
+	Wait(ctx context.Context, seq uint64) error
+
+	// Close ends appends and waits; reads that have begun may finish. Nothing
+	// is lost without it, but opening is quicker and stricter after it.
+	Close() error
+}

@@ -1,0 +1,171 @@
+package metalog
+
+import (
+	"context"
+	"iter"
+
+	"github.com/google/uuid"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/replay"
+)
+
+// MetadataStore is all that the store does. [Store] implements it in process,
+// client.Client over NATS: a broker that starts with one moves to the other by
+// changing one line. All methods are safe for concurrent use.
+type MetadataStore interface {
+	Reader
+	Writer
+	EventReader
+
+	// View pins the views as they are now, and at least at minSeq: it waits for
+	// that. Close it soon.
+	View(ctx context.Context, minSeq uint64) (View, error)
+	// Plan returns the events that a command would append now, the whole
+	// cascade included, and appends nothing.
+	Plan(ctx context.Context, cmd Command, opts ...CommandOption) ([]events.EventView, error)
+	// Close ends the use of the store. A Store's commands that were taken before
+	// are done first.
+	Close() error
+}
+
+// Reader is the read half: what views at any point can answer. Every answer is
+// taken from one consistent, durable state. What is not there is ErrNotFound;
+// lists are in the order of their names, ids or partitions.
+type Reader interface {
+	GetTopic(ctx context.Context, name string) (events.Topic, error)
+	ListTopics(ctx context.Context) ([]events.Topic, error)
+
+	GetSegment(ctx context.Context, topic, id string) (events.Segment, error)
+	// ListSegments lists a partition's segments, or a whole topic's with
+	// AllPartitions.
+	ListSegments(ctx context.Context, topic string, partition int32) ([]events.Segment, error)
+	// FindSegment returns the log segment that holds an offset.
+	FindSegment(ctx context.Context, topic string, partition int32, offset int64) (events.Segment, error)
+
+	GetBroker(ctx context.Context, id int32) (events.Broker, error)
+	ListBrokers(ctx context.Context) ([]events.Broker, error)
+
+	GetPartition(ctx context.Context, topic string, partition int32) (events.Partition, error)
+	// ListPartitions lists all of a topic's partitions, unassigned ones too.
+	ListPartitions(ctx context.Context, topic string) ([]events.Partition, error)
+	// GetPartitionLeader returns the broker that leads; ErrNotFound if none does.
+	GetPartitionLeader(ctx context.Context, topic string, partition int32) (events.Broker, error)
+	GetPartitionReplicas(ctx context.Context, topic string, partition int32) (events.BrokerIDs, error)
+
+	GetGroup(ctx context.Context, id string) (events.Group, error)
+	ListGroups(ctx context.Context) ([]events.Group, error)
+
+	GetOffset(ctx context.Context, group, topic string, partition int32) (events.Offset, error)
+	ListOffsets(ctx context.Context, group string) ([]events.Offset, error)
+	// ListTopicOffsets lists what all groups have committed for a topic.
+	ListTopicOffsets(ctx context.Context, topic string) ([]events.Offset, error)
+
+	// GetConfig returns a scope's config, empty if nothing is set.
+	GetConfig(ctx context.Context, scope events.EntityRef) (events.ConfigEntry, error)
+	ListConfigs(ctx context.Context) ([]events.ConfigEntry, error)
+
+	GetTransaction(ctx context.Context, transactionalID string) (events.Transaction, error)
+	ListTransactions(ctx context.Context) ([]events.Transaction, error)
+
+	// Info tells where the state stands in the log and what it holds.
+	Info(ctx context.Context) (Info, error)
+}
+
+// AllPartitions asks ListSegments for the segments of every partition.
+const AllPartitions int32 = -1
+
+// View is reads that all see the same state.
+type View interface {
+	Reader
+	// Seq is the last record that the state reflects.
+	Seq() uint64
+	Close() error
+}
+
+// Writer is the write half. Each method appends one record, or none: when the
+// command is rejected, when it changes nothing (Result.Unchanged), or when its
+// id was seen before (Result.Repeated). A Result is returned only once the
+// record is synced to disk and visible to reads.
+//
+// ErrOutcomeUnknown means that the command may or may not have been done, as
+// when ctx ended while it was on its way to disk: read, or repeat it with the
+// same command id. ErrUnavailable means that it was not done.
+type Writer interface {
+	// Execute does any command.
+	Execute(ctx context.Context, cmd Command, opts CommandOptions) (Result, error)
+
+	InitSystem(ctx context.Context, opts ...CommandOption) (Result, error)
+
+	CreateTopic(ctx context.Context, cmd CreateTopic, opts ...CommandOption) (Result, error)
+	UpdateTopic(ctx context.Context, cmd UpdateTopic, opts ...CommandOption) (Result, error)
+	AddPartitions(ctx context.Context, cmd AddPartitions, opts ...CommandOption) (Result, error)
+	DeleteTopic(ctx context.Context, cmd DeleteTopic, opts ...CommandOption) (Result, error)
+
+	AddSegment(ctx context.Context, cmd AddSegment, opts ...CommandOption) (Result, error)
+	CompactSegments(ctx context.Context, cmd CompactSegments, opts ...CommandOption) (Result, error)
+	DeleteSegment(ctx context.Context, cmd DeleteSegment, opts ...CommandOption) (Result, error)
+
+	RegisterBroker(ctx context.Context, cmd RegisterBroker, opts ...CommandOption) (Result, error)
+	SetBrokerStatus(ctx context.Context, cmd SetBrokerStatus, opts ...CommandOption) (Result, error)
+	RemoveBroker(ctx context.Context, cmd RemoveBroker, opts ...CommandOption) (Result, error)
+
+	AssignPartition(ctx context.Context, cmd AssignPartition, opts ...CommandOption) (Result, error)
+	ReassignPartition(ctx context.Context, cmd ReassignPartition, opts ...CommandOption) (Result, error)
+	ElectLeader(ctx context.Context, cmd ElectLeader, opts ...CommandOption) (Result, error)
+	ChangeISR(ctx context.Context, cmd ChangeISR, opts ...CommandOption) (Result, error)
+	AdvanceWatermarks(ctx context.Context, cmd AdvanceWatermarks, opts ...CommandOption) (Result, error)
+
+	CreateGroup(ctx context.Context, cmd CreateGroup, opts ...CommandOption) (Result, error)
+	UpdateGroup(ctx context.Context, cmd UpdateGroup, opts ...CommandOption) (Result, error)
+	DeleteGroup(ctx context.Context, cmd DeleteGroup, opts ...CommandOption) (Result, error)
+
+	CommitOffsets(ctx context.Context, cmd CommitOffsets, opts ...CommandOption) (Result, error)
+	ResetOffsets(ctx context.Context, cmd ResetOffsets, opts ...CommandOption) (Result, error)
+	DeleteOffsets(ctx context.Context, cmd DeleteOffsets, opts ...CommandOption) (Result, error)
+	ExpireOffsets(ctx context.Context, cmd ExpireOffsets, opts ...CommandOption) (Result, error)
+
+	SetConfig(ctx context.Context, cmd SetConfig, opts ...CommandOption) (Result, error)
+	DeleteConfig(ctx context.Context, cmd DeleteConfig, opts ...CommandOption) (Result, error)
+
+	AllocateProducerIDs(ctx context.Context, cmd AllocateProducerIDs, opts ...CommandOption) (Result, error)
+	BeginTransaction(ctx context.Context, cmd BeginTransaction, opts ...CommandOption) (Result, error)
+	AddTransactionPartitions(ctx context.Context, cmd AddTransactionPartitions, opts ...CommandOption) (Result, error)
+	AddTransactionOffsets(ctx context.Context, cmd AddTransactionOffsets, opts ...CommandOption) (Result, error)
+	CommitTransactionOffsets(ctx context.Context, cmd CommitTransactionOffsets, opts ...CommandOption) (Result, error)
+	PrepareTransaction(ctx context.Context, cmd PrepareTransaction, opts ...CommandOption) (Result, error)
+	CommitTransaction(ctx context.Context, cmd CommitTransaction, opts ...CommandOption) (Result, error)
+	AbortTransaction(ctx context.Context, cmd AbortTransaction, opts ...CommandOption) (Result, error)
+	FenceProducer(ctx context.Context, cmd FenceProducer, opts ...CommandOption) (Result, error)
+
+	StartImport(ctx context.Context, cmd StartImport, opts ...CommandOption) (Result, error)
+	CompleteImport(ctx context.Context, cmd CompleteImport, opts ...CommandOption) (Result, error)
+}
+
+// EventReader reads the log.
+type EventReader interface {
+	// Events yields the events that the query asks for, in log order, up to the
+	// head as it stands at the call. An error ends it.
+	Events(ctx context.Context, query EventQuery) iter.Seq2[events.EventView, error]
+}
+
+// EventQuery selects events.
+type EventQuery = replay.Query
+
+// Info tells where a state stands in the log and what it holds.
+type Info struct {
+	LogID      uuid.UUID         `json:"log_id"`
+	Epoch      uint64            `json:"epoch"`
+	Seq        uint64            `json:"seq"`  // of the state
+	Head       events.Head       `json:"head"` // the same seq with its hash, to note for a later check
+	Time       events.Time       `json:"time"` // of the record
+	FirstSeq   uint64            `json:"first_seq"`
+	Checkpoint uint64            `json:"checkpoint"` // the seq up to which the views are on disk
+	Digest     events.Hash       `json:"digest"`     // of the views
+	Records    uint64            `json:"records"`
+	Events     uint64            `json:"events"`
+	Entities   map[string]uint64 `json:"entities"`
+	LogBytes   int64             `json:"log_bytes"`
+	ViewsBytes int64             `json:"views_bytes"`
+	Writable   bool              `json:"writable"` // false: the store stopped after an error, and says why in its log
+}

@@ -1,0 +1,98 @@
+package projector
+
+import (
+	"context"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/views"
+)
+
+// CatchUp applies the records of a log that the views do not have yet, and
+// leaves them published. Memory is bounded: rows are flushed on the way, with
+// the checkpoint up to which they go, so a run that was interrupted goes on from
+// there. Progress, if not nil, is called now and then with the seq reached.
+//
+// It is ErrCorrupt when the views are of another log or ahead of it, or differ
+// from a digest that the log has.
+func CatchUp(ctx context.Context, db *views.DB, log events.Reader, progress func(seq uint64)) error {
+	if err := sameLog(ctx, db, log); err != nil {
+		return err
+	}
+	tx := db.Writer()
+	if err := tx.Begin(); err != nil {
+		return err
+	}
+	if err := applyAll(ctx, tx, log, progress); err != nil {
+		return err
+	}
+	state, err := tx.Seal(false)
+	if err == nil {
+		db.Publish(state)
+	}
+	return err
+}
+
+// progressEvery is after how many records progress is told.
+const progressEvery = 4096
+
+func applyAll(ctx context.Context, tx *views.Tx, log events.Reader, progress func(seq uint64)) error {
+	for rec, err := range log.Records(ctx, tx.Seq()+1) {
+		if err != nil {
+			return err
+		}
+		if err := checkDigest(tx, rec); err != nil {
+			return err
+		}
+		if err := Apply(tx, rec); err != nil {
+			return err
+		}
+		if progress != nil && rec.Seq%progressEvery == 0 {
+			progress(rec.Seq)
+		}
+		if tx.FreezeDue() {
+			if err := tx.Commit(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sameLog checks that the views were projected from this log.
+func sameLog(ctx context.Context, db *views.DB, log events.Reader) error {
+	at, head := db.Checkpoint(), log.Head()
+	switch {
+	case at.Seq == 0:
+		return nil
+	case at.Seq > head.Seq:
+		return events.Errorf(events.CodeCorrupt, "the views are at seq %d, but the log ends at %d: records were lost; restore the log from a backup", at.Seq, head.Seq)
+	case at.Seq == head.Seq:
+		return sameHash(at, head.Hash)
+	case at.Seq < log.First():
+		return nil // the record is in the archive; the next one's place in the chain is checked there
+	}
+	for rec, err := range log.Records(ctx, at.Seq) {
+		if err != nil {
+			return err
+		}
+		return sameHash(at, rec.Hash)
+	}
+	return nil
+}
+
+func sameHash(at views.Checkpoint, hash events.Hash) error {
+	if at.Hash != hash {
+		return events.Errorf(events.CodeCorrupt, "the views were made from another log: their record %d has hash %s, this log's has %s; put the right log and views together, or remove the views to have them made anew", at.Seq, at.Hash, hash)
+	}
+	return nil
+}
+
+// checkDigest compares the views with the digest that the next record notes, if
+// it does. Another schema version can't be compared.
+func checkDigest(tx *views.Tx, rec *events.Record) error {
+	noted, ok := rec.Facts[0].Event.(*events.DigestRecorded)
+	if !ok || noted.SchemaVersion != views.SchemaVersion || noted.Digest == tx.Digest() {
+		return nil
+	}
+	return events.Errorf(events.CodeCorrupt, "seq %d: the views have digest %s, but the log noted %s; they went apart after the digest before this one", noted.At, tx.Digest(), noted.Digest)
+}

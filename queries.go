@@ -1,0 +1,221 @@
+package metalog
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/views"
+)
+
+// queries implements [Reader] over any views: acquire gives a snapshot for one
+// answer and how to let go of it.
+type queries struct {
+	acquire func(ctx context.Context) (reader *views.Reader, release func() error, err error)
+	info    func(*views.Reader) (Info, error)
+}
+
+// ask answers one question from one snapshot.
+func ask[T any](ctx context.Context, q queries, question func(*views.Reader) (T, error)) (answer T, err error) {
+	if err := ctx.Err(); err != nil {
+		return answer, events.Errorf(events.CodeUnavailable, "read: %w", err)
+	}
+	reader, release, err := q.acquire(ctx)
+	if err != nil {
+		return answer, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return question(reader)
+}
+
+// collect copies a scan out. No rows is an empty list, not nil.
+func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
+	list := []T{}
+	for row, err := range rows {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, row)
+	}
+	return list, nil
+}
+
+// askList answers with all that a scan of the snapshot gives.
+func askList[T any](ctx context.Context, q queries, scan func(*views.Reader) iter.Seq2[T, error]) ([]T, error) {
+	return ask(ctx, q, func(r *views.Reader) ([]T, error) { return collect(scan(r)) })
+}
+
+// askTopic answers a question about a topic that must exist.
+func askTopic[T any](ctx context.Context, q queries, name string, question func(*views.Reader, events.Topic) (T, error)) (T, error) {
+	return ask(ctx, q, func(r *views.Reader) (answer T, err error) {
+		topic, err := r.Topic(name)
+		if err != nil {
+			return answer, err
+		}
+		return question(r, topic)
+	})
+}
+
+// askPartition answers a question about a partition that must exist.
+func askPartition[T any](ctx context.Context, q queries, topic string, partition int32, question func(*views.Reader, events.Partition) (T, error)) (T, error) {
+	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) (answer T, err error) {
+		if _, err := partitionOf(t, partition); err != nil {
+			return answer, err
+		}
+		p, err := r.Partition(t, partition)
+		if err != nil {
+			return answer, err
+		}
+		return question(r, p)
+	})
+}
+
+func (q queries) GetTopic(ctx context.Context, name string) (events.Topic, error) {
+	return ask(ctx, q, func(r *views.Reader) (events.Topic, error) { return r.Topic(name) })
+}
+
+func (q queries) ListTopics(ctx context.Context) ([]events.Topic, error) {
+	return askList(ctx, q, (*views.Reader).Topics)
+}
+
+func (q queries) GetSegment(ctx context.Context, topic, id string) (events.Segment, error) {
+	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) (events.Segment, error) {
+		return r.Segment(t.ID, id)
+	})
+}
+
+func (q queries) ListSegments(ctx context.Context, topic string, partition int32) ([]events.Segment, error) {
+	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) ([]events.Segment, error) {
+		if partition != AllPartitions {
+			if _, err := partitionOf(t, partition); err != nil {
+				return nil, err
+			}
+		}
+		return collect(r.Segments(t.ID, partition))
+	})
+}
+
+func (q queries) FindSegment(ctx context.Context, topic string, partition int32, offset int64) (events.Segment, error) {
+	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) (events.Segment, error) {
+		if _, err := partitionOf(t, partition); err != nil {
+			return events.Segment{}, err
+		}
+		return r.FindSegment(t.ID, partition, events.SegmentLog, offset)
+	})
+}
+
+func (q queries) GetBroker(ctx context.Context, id int32) (events.Broker, error) {
+	return ask(ctx, q, func(r *views.Reader) (events.Broker, error) { return r.Broker(id) })
+}
+
+func (q queries) ListBrokers(ctx context.Context) ([]events.Broker, error) {
+	return askList(ctx, q, (*views.Reader).Brokers)
+}
+
+func (q queries) GetPartition(ctx context.Context, topic string, partition int32) (events.Partition, error) {
+	return askPartition(ctx, q, topic, partition, func(_ *views.Reader, p events.Partition) (events.Partition, error) {
+		return p, nil
+	})
+}
+
+func (q queries) ListPartitions(ctx context.Context, topic string) ([]events.Partition, error) {
+	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) ([]events.Partition, error) {
+		return collect(r.Partitions(t))
+	})
+}
+
+func (q queries) GetPartitionLeader(ctx context.Context, topic string, partition int32) (events.Broker, error) {
+	return askPartition(ctx, q, topic, partition, func(r *views.Reader, p events.Partition) (events.Broker, error) {
+		if p.Leader == events.NoLeader {
+			return events.Broker{}, events.Errorf(events.CodeNotFound, "%s: it has no leader; one is elected when a broker of its ISR %v is online", partitionLabel(p.PartitionRef), p.ISR)
+		}
+		return r.Broker(p.Leader)
+	})
+}
+
+func (q queries) GetPartitionReplicas(ctx context.Context, topic string, partition int32) (events.BrokerIDs, error) {
+	return askPartition(ctx, q, topic, partition, func(_ *views.Reader, p events.Partition) (events.BrokerIDs, error) {
+		return p.Replicas, nil
+	})
+}
+
+func (q queries) GetGroup(ctx context.Context, id string) (events.Group, error) {
+	return ask(ctx, q, func(r *views.Reader) (events.Group, error) { return r.Group(id) })
+}
+
+func (q queries) ListGroups(ctx context.Context) ([]events.Group, error) {
+	return askList(ctx, q, (*views.Reader).Groups)
+}
+
+func (q queries) GetOffset(ctx context.Context, group, topic string, partition int32) (events.Offset, error) {
+	return askPartition(ctx, q, topic, partition, func(r *views.Reader, _ events.Partition) (events.Offset, error) {
+		return r.Offset(group, topic, partition)
+	})
+}
+
+func (q queries) ListOffsets(ctx context.Context, group string) ([]events.Offset, error) {
+	return ask(ctx, q, func(r *views.Reader) ([]events.Offset, error) {
+		g, err := r.Group(group)
+		if err != nil {
+			return nil, err
+		}
+		return collect(r.Offsets(g))
+	})
+}
+
+func (q queries) ListTopicOffsets(ctx context.Context, topic string) ([]events.Offset, error) {
+	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) ([]events.Offset, error) {
+		return collect(r.OffsetsOfTopic(t))
+	})
+}
+
+func (q queries) GetConfig(ctx context.Context, of events.EntityRef) (events.ConfigEntry, error) {
+	return ask(ctx, q, func(r *views.Reader) (events.ConfigEntry, error) {
+		scope, err := resolveScope(r, of)
+		if err != nil {
+			return events.ConfigEntry{}, err
+		}
+		return r.Config(scope)
+	})
+}
+
+func (q queries) ListConfigs(ctx context.Context) ([]events.ConfigEntry, error) {
+	return askList(ctx, q, (*views.Reader).Configs)
+}
+
+func (q queries) GetTransaction(ctx context.Context, transactionalID string) (events.Transaction, error) {
+	return ask(ctx, q, func(r *views.Reader) (events.Transaction, error) { return r.Transaction(transactionalID) })
+}
+
+func (q queries) ListTransactions(ctx context.Context) ([]events.Transaction, error) {
+	return askList(ctx, q, (*views.Reader).Transactions)
+}
+
+func (q queries) Info(ctx context.Context) (Info, error) {
+	return ask(ctx, q, q.info)
+}
+
+// resolveScope finds the owner of a config, which must exist.
+func resolveScope(r *views.Reader, of events.EntityRef) (events.Scope, error) {
+	scope := events.Scope{Of: of}
+	switch of.Kind {
+	case events.KindCluster:
+		return scope, nil
+	case events.KindTopic:
+		topic, err := r.Topic(of.ID)
+		scope.TopicID = topic.ID
+		return scope, err
+	case events.KindGroup:
+		group, err := r.Group(of.ID)
+		scope.GroupID = group.GroupID
+		return scope, err
+	case events.KindBroker:
+		id, err := brokerID(of.ID)
+		if err == nil {
+			_, err = r.Broker(id)
+		}
+		return scope, err
+	}
+	return scope, events.Errorf(events.CodeInvalid, "%s has no config; it is cluster, topic/NAME, broker/ID or group/ID", of)
+}

@@ -1,0 +1,255 @@
+package metalog
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/eventlog"
+	"github.com/metalog/metalog/projector"
+	"github.com/metalog/metalog/views"
+)
+
+// request is a command on its way: from its caller to the sequencer, with its
+// group to the log writer, and back.
+type request struct {
+	cmd  Command
+	opts CommandOptions
+	hash []byte // of the command, when it has an id
+
+	// taken is set by whoever comes first: the sequencer, which then will answer,
+	// or the caller that gives up, which then knows that nothing was done.
+	taken atomic.Bool
+
+	// Set by the sequencer, read by the caller once done is closed.
+	result Result
+	err    error
+	wrote  bool // a record of it is in the group
+
+	done chan struct{}
+}
+
+func (r *request) answer(result Result, err error) {
+	r.result, r.err = result, err
+	close(r.done)
+}
+
+// group is what is made durable together: records, and the requests that wait
+// for them. A request without a record waits too: its answer was decided on rows
+// that may not be durable yet.
+type group struct {
+	frames  *eventlog.Group
+	state   *views.State // after the last record
+	waiting []*request
+}
+
+// sequencer decides all commands, one after the other, in one goroutine that
+// owns every field here. It never waits for the disk: while the log writer syncs
+// a group, the next one gathers.
+type sequencer struct {
+	queue <-chan *request
+	idle  <-chan *group // from the log writer: it is free, and done with this group
+	out   chan<- *group // to the log writer
+	tx    *views.Tx
+	db    *views.DB
+
+	clock       func() time.Time
+	newID       func() uuid.UUID
+	digestEvery uint64
+	flushEvery  time.Duration
+	fail        func(error)   // stops the store
+	failed      func() error  // why it stopped, or nil
+	continues   chan struct{} // one slot: a cascade goes on in further records
+	log         *slog.Logger
+
+	open     *group      // gathers
+	head     events.Head // of open
+	last     events.Time // of the last record
+	behind   bool        // the clock is behind last
+	flushDue bool        // rows have waited for longer than flushEvery
+}
+
+// run works until queue is closed and all that was in it is handed over.
+func (s *sequencer) run() {
+	defer close(s.out)
+	ticker := time.NewTicker(s.flushEvery)
+	defer ticker.Stop()
+	for {
+		queue, idle := s.queue, s.idle
+		if s.full() {
+			queue = nil
+		}
+		if !s.worthwhile() {
+			idle = nil
+		}
+		select {
+		case req, ok := <-queue:
+			if !ok {
+				s.finish()
+				return
+			}
+			s.handle(req)
+			s.gather()
+		case spare := <-idle:
+			s.handOver(spare)
+		case <-ticker.C:
+			s.flushDue = s.tx.PendingBytes() > 0
+		}
+	}
+}
+
+// worthwhile reports whether the open group is worth handing over.
+func (s *sequencer) worthwhile() bool { return len(s.open.waiting) > 0 || s.flushDue }
+
+// The bounds of a group, and with it of what a caller waits for.
+const (
+	maxGroupRequests = 4096
+	maxGroupBytes    = 4 << 20
+)
+
+func (s *sequencer) full() bool {
+	return len(s.open.waiting) >= maxGroupRequests || s.open.frames.Bytes() >= maxGroupBytes
+}
+
+// gather takes what is in the queue already before the group may be handed over:
+// a larger group costs the log hardly more than a small one.
+func (s *sequencer) gather() {
+	for !s.full() {
+		select {
+		case req, ok := <-s.queue:
+			if !ok {
+				return // run finds out, too
+			}
+			s.handle(req)
+		default:
+			return
+		}
+	}
+}
+
+// finish hands over what is left.
+func (s *sequencer) finish() {
+	if s.worthwhile() {
+		s.handOver(<-s.idle)
+	}
+}
+
+// handOver closes the open group, gives it to the log writer, and goes on with
+// the spare one.
+func (s *sequencer) handOver(spare *group) {
+	state, err := s.tx.Seal(s.flushDue || s.tx.FreezeDue())
+	if err != nil {
+		s.fail(err)
+	}
+	s.open.state, s.flushDue = state, false
+	s.out <- s.open
+	s.open = spare
+	s.open.frames.Reset(s.head)
+	clear(s.open.waiting)
+	s.open.waiting = s.open.waiting[:0]
+	if s.tx.Stalled() {
+		// Pending rows are at their limit: take no more until the flush is done.
+		if err := s.db.WaitFlushed(context.Background()); err != nil {
+			s.fail(err)
+		}
+	}
+}
+
+// handle decides one request. Its answer goes out with the open group.
+func (s *sequencer) handle(req *request) {
+	if !req.taken.CompareAndSwap(false, true) {
+		return
+	}
+	if err := s.failed(); err != nil {
+		req.answer(Result{}, err)
+		return
+	}
+	if err := s.tx.Begin(); err != nil {
+		s.fail(err)
+		req.answer(Result{}, err)
+		return
+	}
+	req.result, req.err = s.step(req)
+	s.open.waiting = append(s.open.waiting, req)
+	if s.digestEvery > 0 && req.wrote && s.head.Seq%s.digestEvery == 0 {
+		s.handle(&request{cmd: recordDigest{}, opts: CommandOptions{Actor: SystemActor}, done: make(chan struct{})})
+	}
+}
+
+// step is the way of a command: repeated? → decide → encode → apply.
+func (s *sequencer) step(req *request) (Result, error) {
+	if result, repeated, err := s.repeated(req); repeated || err != nil {
+		return result, err
+	}
+	d := decision{
+		view: &s.tx.Reader, seq: s.head.Seq + 1, now: s.now(), newID: s.newID,
+		ifRevision: req.opts.IfRevision, cause: req.opts.Cause,
+	}
+	if err := d.run(req.cmd); err != nil {
+		return Result{}, err
+	}
+	if len(d.facts) == 0 {
+		return Result{Seq: s.head.Seq, Time: s.last, Unchanged: true}, nil
+	}
+	rec := &events.Record{Seq: d.seq, Time: d.now, Meta: req.meta(d.cause), Facts: d.facts}
+	if err := s.open.frames.Add(rec); err != nil {
+		return Result{}, err
+	}
+	req.wrote = true
+	s.head, s.last = s.open.frames.Head(), rec.Time
+	rec.Hash = s.head.Hash
+	if err := projector.Apply(s.tx, rec); err != nil {
+		err = events.Errorf(events.CodeUnavailable, "%s can't be applied, so the store stops: %w", req.cmd.Op(), err)
+		s.fail(err)
+		return Result{}, err
+	}
+	result := events.ResultOf(rec)
+	if result.Continues {
+		wake(s.continues)
+	}
+	return result, nil
+}
+
+func (r *request) meta(cause *events.Position) events.Meta {
+	return events.Meta{CommandID: r.opts.ID, CommandHash: r.hash, Actor: r.opts.Actor, Cause: cause, Reason: r.opts.Reason}
+}
+
+// repeated looks for the request's command id among those of the window.
+func (s *sequencer) repeated(req *request) (Result, bool, error) {
+	if req.opts.ID == "" {
+		return Result{}, false, nil
+	}
+	row, found, err := s.tx.Command(req.opts.Actor, req.opts.ID)
+	if err != nil || !found {
+		return Result{}, false, err
+	}
+	if !bytes.Equal(row.Hash, req.hash) {
+		return Result{}, false, events.Errorf(events.CodeConflict, "command id %q was used for another command (seq %d); use an id once", req.opts.ID, row.Seq)
+	}
+	result := row.Result
+	result.Repeated = true
+	return result, true, nil
+}
+
+// now is the time of the next record: it never goes back.
+func (s *sequencer) now() events.Time {
+	now := events.TimeOf(s.clock())
+	if behind := now < s.last; behind != s.behind {
+		s.behind = behind
+		s.log.Warn("clock", "behind_the_log", behind, "clock", now, "log", s.last)
+	}
+	return max(now, s.last)
+}
+
+// wake sets a one-slot signal.
+func wake(signal chan struct{}) {
+	select {
+	case signal <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,123 @@
+package metalog
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/views"
+)
+
+// pinned is a [View] of a snapshot.
+type pinned struct {
+	queries
+	snapshot *views.Snapshot
+}
+
+func (p *pinned) Seq() uint64  { return p.snapshot.Seq() }
+func (p *pinned) Close() error { return p.snapshot.Close() }
+
+// View implements [MetadataStore]. The view is for one goroutine at a time.
+func (s *Store) View(ctx context.Context, minSeq uint64) (View, error) {
+	if err := s.waitVisible(ctx, minSeq); err != nil {
+		return nil, err
+	}
+	snapshot, err := s.db.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	release := func() error { return nil }
+	acquire := func(context.Context) (*views.Reader, func() error, error) { return &snapshot.Reader, release, nil }
+	return &pinned{queries{acquire, s.infoOf}, snapshot}, nil
+}
+
+// snapshot acquires what one read needs.
+func (s *Store) snapshot(context.Context) (*views.Reader, func() error, error) {
+	snapshot, err := s.db.Snapshot()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &snapshot.Reader, snapshot.Close, nil
+}
+
+// waitVisible waits until reads see a seq. Rows are published a moment after the
+// log has the record, so one look at the log is not enough.
+func (s *Store) waitVisible(ctx context.Context, seq uint64) error {
+	for s.db.Checkpoint().Seq < seq {
+		if err := s.log.Wait(ctx, seq); err != nil {
+			return err
+		}
+		if err := s.db.WaitPublished(ctx, seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// infoOf tells what a state holds.
+func (s *Store) infoOf(r *views.Reader) (Info, error) {
+	epoch, err := r.Log()
+	if err != nil {
+		return Info{}, err
+	}
+	at := r.Checkpoint()
+	info := Info{
+		LogID: epoch.LogID, Epoch: epoch.Epoch,
+		Seq: at.Seq, Head: at.Head(), Time: at.Time, Digest: at.Digest,
+		FirstSeq: s.log.First(), Checkpoint: s.db.Flushed().Seq,
+		Records: at.Seq, Events: at.Events, Entities: r.Counts(),
+		Writable: s.failed() == nil,
+	}
+	if info.LogBytes, err = sizeOf(filepath.Join(s.opts.Path, logDir)); err != nil {
+		return info, err
+	}
+	info.ViewsBytes, err = sizeOf(filepath.Join(s.opts.Path, viewsFile))
+	return info, err
+}
+
+// sizeOf sums the files of a directory, or gives the size of one file.
+func sizeOf(path string) (total int64, err error) {
+	err = filepath.WalkDir(path, func(_ string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return ignoreGone(err)
+		}
+		file, err := entry.Info()
+		if err == nil {
+			total += file.Size()
+		}
+		return ignoreGone(err)
+	})
+	return total, err
+}
+
+// ignoreGone lets a file be removed while its directory is read.
+func ignoreGone(err error) error {
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return err
+}
+
+// Plan implements [MetadataStore].
+func (s *Store) Plan(ctx context.Context, cmd Command, opts ...CommandOption) ([]events.EventView, error) {
+	o := NewCommandOptions(opts...)
+	if _, err := newRequest(cmd, o); err != nil {
+		return nil, err
+	}
+	return ask(ctx, s.queries, func(r *views.Reader) ([]events.EventView, error) {
+		d := decision{
+			view: r, seq: r.Seq() + 1, now: max(events.TimeOf(s.opts.Clock()), r.Checkpoint().Time), newID: s.opts.NewID,
+			ifRevision: o.IfRevision, cause: o.Cause, plan: true,
+		}
+		if err := d.run(cmd); err != nil {
+			return nil, err
+		}
+		rec := &events.Record{Seq: d.seq, Time: d.now, Meta: events.Meta{Actor: o.Actor, Cause: d.cause}, Facts: d.facts}
+		planned := make([]events.EventView, len(rec.Facts))
+		for i := range rec.Facts {
+			planned[i] = rec.View(i)
+		}
+		return planned, nil
+	})
+}

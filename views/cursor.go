@@ -1,0 +1,192 @@
+package views
+
+import (
+	"bytes"
+	"iter"
+	"strings"
+
+	"github.com/tidwall/btree"
+	"go.etcd.io/bbolt"
+)
+
+// bounds say which rows a scan shows: those whose keys begin with prefix, from
+// start upwards or, when descending, from the last one before start downwards.
+type bounds struct {
+	prefix, start key
+	descending    bool
+}
+
+// cursor walks the rows of one layer within bounds.
+type cursor interface {
+	// entry returns the row at the cursor, or false beyond the last one. Its
+	// value is nil for a tombstone.
+	entry() (entry, bool)
+	step() error
+}
+
+// merge yields the rows within b as all layers together show them.
+func (r *Reader) merge(b bounds) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		cursors, err := r.cursors(b)
+		for err == nil {
+			winner := newest(cursors, b.descending)
+			if winner == nil {
+				return
+			}
+			row, _ := winner.entry()
+			if err = stepOthers(cursors, winner, row.key); err != nil {
+				break
+			}
+			if row.value != nil && !yield(row, nil) {
+				return
+			}
+			if r.base == nil {
+				err = errClosed
+				break
+			}
+			err = winner.step()
+		}
+		yield(entry{}, err)
+	}
+}
+
+// cursors returns one cursor a layer, the newest layer's first.
+func (r *Reader) cursors(b bounds) ([]cursor, error) {
+	if r.base == nil {
+		return nil, errClosed
+	}
+	active := r.active
+	if r.live {
+		active = active.Copy()
+	}
+	cursors := append(make([]cursor, 0, 3), newLayerCursor(active, b))
+	if r.frozen != nil {
+		cursors = append(cursors, newLayerCursor(r.frozen, b))
+	}
+	base, err := r.newBaseCursor(b)
+	return append(cursors, base), err
+}
+
+// newest returns the cursor whose row comes next. Of several rows with the same
+// key it is that of the newest layer, which hides the others.
+func newest(cursors []cursor, descending bool) cursor {
+	var winner cursor
+	var first []byte
+	for _, c := range cursors {
+		row, ok := c.entry()
+		if !ok {
+			continue
+		}
+		order := bytes.Compare(row.key, first)
+		if winner == nil || order < 0 && !descending || order > 0 && descending {
+			winner, first = c, row.key
+		}
+	}
+	return winner
+}
+
+// stepOthers moves the cursors of older layers past a row that is hidden.
+func stepOthers(cursors []cursor, winner cursor, hidden []byte) error {
+	for _, c := range cursors {
+		row, ok := c.entry()
+		if !ok || c == winner || !bytes.Equal(row.key, hidden) {
+			continue
+		}
+		if err := c.step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// layerCursor walks pending rows.
+type layerCursor struct {
+	iter       btree.MapIter[string, []byte]
+	prefix     string
+	descending bool
+	key        []byte // of the row, without the bucket's number; the array is used again
+	ok         bool
+}
+
+func newLayerCursor(layer *rows, b bounds) *layerCursor {
+	c := &layerCursor{iter: layer.Iter(), prefix: string(b.prefix), descending: b.descending}
+	c.ok = c.iter.Seek(string(b.start))
+	switch {
+	case c.descending && c.ok:
+		c.ok = c.iter.Prev()
+	case c.descending:
+		c.ok = c.iter.Last()
+	}
+	c.load()
+	return c
+}
+
+func (c *layerCursor) load() {
+	if c.ok = c.ok && strings.HasPrefix(c.iter.Key(), c.prefix); c.ok {
+		c.key = append(c.key[:0], c.iter.Key()[1:]...)
+	}
+}
+
+func (c *layerCursor) entry() (entry, bool) { return entry{c.key, c.iter.Value()}, c.ok }
+
+func (c *layerCursor) step() error {
+	if c.descending {
+		c.ok = c.iter.Prev()
+	} else {
+		c.ok = c.iter.Next()
+	}
+	c.load()
+	return nil
+}
+
+// baseCursor walks rows in bbolt.
+type baseCursor struct {
+	cursor     *bbolt.Cursor
+	prefix     []byte // without the bucket's number
+	descending bool
+	row        entry // key nil: beyond the last one
+}
+
+func (r *Reader) newBaseCursor(b bounds) (*baseCursor, error) {
+	c := &baseCursor{prefix: b.prefix.inBucket(), descending: b.descending}
+	err := guard(func() {
+		c.cursor = r.bucket(b.prefix.bucket()).Cursor()
+		c.seek(b)
+		c.bound()
+	})
+	return c, err
+}
+
+func (c *baseCursor) seek(b bounds) {
+	if !c.descending {
+		c.row.key, c.row.value = c.cursor.Seek(b.start.inBucket())
+		return
+	}
+	// A start in the next bucket is that of a scan of the whole bucket.
+	if b.start.bucket() == b.prefix.bucket() {
+		if k, _ := c.cursor.Seek(b.start.inBucket()); k != nil {
+			c.row.key, c.row.value = c.cursor.Prev()
+			return
+		}
+	}
+	c.row.key, c.row.value = c.cursor.Last()
+}
+
+func (c *baseCursor) bound() {
+	if !bytes.HasPrefix(c.row.key, c.prefix) {
+		c.row = entry{}
+	}
+}
+
+func (c *baseCursor) entry() (entry, bool) { return c.row, c.row.key != nil }
+
+func (c *baseCursor) step() error {
+	return guard(func() {
+		if c.descending {
+			c.row.key, c.row.value = c.cursor.Prev()
+		} else {
+			c.row.key, c.row.value = c.cursor.Next()
+		}
+		c.bound()
+	})
+}

@@ -1,0 +1,189 @@
+package views
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/metalog/metalog/events"
+)
+
+// ErrSchema is wrapped by what [Open] returns for a file of another
+// [SchemaVersion]. The file is whole; its views have to be rebuilt.
+var ErrSchema = errors.New("another schema version")
+
+// Options are how to open views. Path is required.
+type Options struct {
+	Path string // of the bbolt file; created when missing
+	// MaxPendingBytes is the size of the pending rows from which [Tx.FreezeDue]
+	// tells to flush them; 64 MiB when zero. Twice that may be in memory: rows
+	// that gather, and rows being flushed.
+	MaxPendingBytes int64
+}
+
+const (
+	defaultMaxPending = 64 << 20
+	fileMode          = 0o600
+	lockTimeout       = time.Second
+)
+
+// DB is the views of one log: a bbolt file, and the rows that are not in it yet.
+//
+// It has one writer ([Tx]), one goroutine that publishes, one that flushes, and
+// any number that read; those may be one and the same. See the package's
+// documentation for how they work together.
+type DB struct {
+	path       string
+	bolt       *bbolt.DB
+	maxPending int64
+	writer     *Tx
+
+	// frozen is the layer that waits to be flushed or is being flushed. Seal sets
+	// it when it is nil; Flush sets it to nil when bbolt has committed its rows.
+	frozen atomic.Pointer[layer]
+
+	publishing sync.Mutex            // held to change published; guards waiters
+	published  atomic.Pointer[State] // never nil; what snapshots read
+	waiters    chan struct{}         // closed by the next Publish; nil: nobody waits
+
+	flushing    sync.Mutex    // held while flushing; guards the writing of flushErr
+	flushErr    error         // the first failure: nothing is flushed after it
+	flushFailed chan struct{} // closed once flushErr is set
+	flushed     atomic.Pointer[Checkpoint]
+
+	closing   sync.RWMutex // guards closed, and snapshots.Add against Wait
+	closed    bool
+	snapshots sync.WaitGroup // open snapshots and copies
+}
+
+// Open opens the views in a file, at the checkpoint of the last flush. A missing
+// file is created, with checkpoint zero. It is ErrSchema for a file of another
+// schema version, events.ErrCorrupt for a damaged one, events.ErrUnavailable for
+// one that another process has open.
+func Open(opts Options) (*DB, error) {
+	if opts.Path == "" {
+		return nil, events.Errorf(events.CodeInvalid, "views: no path was given; set Options.Path")
+	}
+	db := &DB{path: opts.Path, maxPending: opts.MaxPendingBytes, flushFailed: make(chan struct{})}
+	if db.maxPending <= 0 {
+		db.maxPending = defaultMaxPending
+	}
+	at, err := db.openFile()
+	if err != nil {
+		return nil, err
+	}
+	db.flushed.Store(&at)
+	db.published.Store(&State{at: at, active: new(rows)})
+	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: new(rows)}}
+	return db, nil
+}
+
+// openFile opens and, when it is new, fills the bbolt file.
+func (db *DB) openFile() (at Checkpoint, err error) {
+	_, statErr := os.Stat(db.path)
+	if db.bolt, err = openBolt(db.path); err != nil {
+		return at, err
+	}
+	if errors.Is(statErr, os.ErrNotExist) {
+		err = syncDir(filepath.Dir(db.path))
+	}
+	if err == nil {
+		at, err = db.loadFile()
+	}
+	if err != nil {
+		return at, errors.Join(err, db.bolt.Close())
+	}
+	return at, nil
+}
+
+// openBolt opens the file. Where damage makes bbolt panic, the file is closed
+// here, so that its lock doesn't outlive the attempt.
+func openBolt(path string) (bolt *bbolt.DB, err error) {
+	var file *os.File
+	opts := boltOptions()
+	opts.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		file, err = os.OpenFile(name, flag, mode)
+		return file, err
+	}
+	if damage := guard(func() { bolt, err = bbolt.Open(path, fileMode, opts) }); damage != nil {
+		return nil, errors.Join(damage, file.Close())
+	}
+	if err != nil {
+		return nil, boltError(path, err)
+	}
+	return bolt, nil
+}
+
+// boltOptions: without a large first mapping, a flush that makes the file grow
+// would have to wait for all readers each time. The freelist is synced because a
+// flush is rare and opening has to be fast.
+func boltOptions() *bbolt.Options {
+	return &bbolt.Options{
+		Timeout:         lockTimeout,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: initialMmapSize,
+		NoStatistics:    true,
+	}
+}
+
+// initialMmapSize is address space, not memory: 1 GiB where addresses have 64
+// bits, 128 MiB elsewhere.
+const initialMmapSize = 128 << 20 << (3 * (^uint(0) >> 63))
+
+// Writer returns the one writer. It starts at the checkpoint that [Open] found.
+func (db *DB) Writer() *Tx { return db.writer }
+
+// Checkpoint returns what snapshots are made of now.
+func (db *DB) Checkpoint() Checkpoint { return db.published.Load().at }
+
+// Flushed returns the checkpoint of the file: where a crash would leave it.
+func (db *DB) Flushed() Checkpoint { return *db.flushed.Load() }
+
+// Close waits for open snapshots and copies, then closes the file. It flushes
+// nothing: call [DB.FlushAll] before. The writer must be done, and Flush
+// returned.
+func (db *DB) Close() error {
+	db.closing.Lock()
+	already := db.closed
+	db.closed = true
+	db.closing.Unlock()
+	if already {
+		return nil
+	}
+	err := db.writer.Release()
+	db.snapshots.Wait()
+	return errors.Join(err, boltError(db.path, db.bolt.Close()))
+}
+
+// acquire keeps the file open until release.
+func (db *DB) acquire() error {
+	db.closing.RLock()
+	defer db.closing.RUnlock()
+	if db.closed {
+		return events.Errorf(events.CodeUnavailable, "views %s: closed; open the store again", db.path)
+	}
+	db.snapshots.Add(1)
+	return nil
+}
+
+func (db *DB) release() { db.snapshots.Done() }
+
+// boltError gives a failure of the file a code and a way out; nil stays nil.
+func boltError(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, berrors.ErrTimeout):
+		return events.Errorf(events.CodeUnavailable, "views %s: another process has the file open; stop it or use --server: %w", path, err)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return events.Errorf(events.CodeCorrupt, "views %s: the file is damaged: %w; rebuild the views", path, err)
+	default:
+		return events.Errorf(events.CodeUnavailable, "views %s: %w", path, err)
+	}
+}

@@ -1,0 +1,178 @@
+package views
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/metalog/metalog/events"
+)
+
+// appendFill is how full bbolt leaves the pages of a bucket whose keys only ever
+// grow: nothing will be inserted into them later.
+const appendFill = 0.95
+
+// flushCheckEvery is after how many rows a flush looks whether it is cancelled.
+const flushCheckEvery = 1024
+
+// Flush writes the rows that were handed over by [Tx.Seal] to the file, with
+// their checkpoint, in one synced transaction, and lets go of them. It does
+// nothing when there are none, or when the state that handed them over is not
+// published yet: what is not durable in the log is never written here.
+//
+// When ctx is done it gives up and can be called again. After any other error
+// the file's state is in doubt: every later flush returns that error, and
+// opening the file again is the way out. Reads go on.
+func (db *DB) Flush(ctx context.Context) error {
+	db.flushing.Lock()
+	defer db.flushing.Unlock()
+	frozen := db.published.Load().frozen
+	if frozen == nil {
+		return db.flushErr
+	}
+	if err := db.write(ctx, frozen.at, frozen.rows); err != nil {
+		return err
+	}
+	db.retire(frozen)
+	return nil
+}
+
+// FlushAll writes everything published to the file, rows that were not handed
+// over included; those stay in memory and are written again later. It may be
+// called at any time, as Flush may: for a copy of the file, before [DB.Close],
+// or when rows have become old and no writer hands them over.
+func (db *DB) FlushAll(ctx context.Context) error {
+	db.flushing.Lock()
+	defer db.flushing.Unlock()
+	state := db.published.Load()
+	if state.at.Seq == db.Flushed().Seq {
+		return db.flushErr
+	}
+	layers := []*rows{state.active}
+	if state.frozen != nil {
+		layers = []*rows{state.frozen.rows, state.active}
+	}
+	if err := db.write(ctx, state.at, layers...); err != nil {
+		return err
+	}
+	if state.frozen != nil {
+		db.retire(state.frozen)
+	}
+	return nil
+}
+
+// WaitFlushed waits until the rows that wait to be flushed now are in the file.
+// It returns early when a flush failed, or when ctx is done.
+func (db *DB) WaitFlushed(ctx context.Context) error {
+	frozen := db.frozen.Load()
+	if frozen == nil {
+		return nil
+	}
+	select {
+	case <-frozen.flushed:
+		return nil
+	case <-db.flushFailed:
+		return db.flushErr
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// write commits layers, the oldest first, with the checkpoint after them. The
+// caller holds db.flushing.
+func (db *DB) write(ctx context.Context, at Checkpoint, layers ...*rows) error {
+	if db.flushErr != nil {
+		return db.flushErr
+	}
+	var err error
+	guardErr := guard(func() {
+		err = db.bolt.Update(func(tx *bbolt.Tx) error {
+			for _, layer := range layers {
+				if err := writeLayer(ctx, tx, layer); err != nil {
+					return err
+				}
+			}
+			return writeCheckpoint(tx, at)
+		})
+	})
+	if err = errors.Join(guardErr, err); err == nil {
+		db.flushed.Store(&at)
+		return nil
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return err
+	}
+	db.flushErr = events.Errorf(events.CodeOf(err), "views %s: flush of seq %d: %w; close the store and open it again", db.path, at.Seq, err)
+	close(db.flushFailed)
+	return db.flushErr
+}
+
+// writeLayer puts and deletes a layer's rows in order of bucket and key.
+func writeLayer(ctx context.Context, tx *bbolt.Tx, layer *rows) (err error) {
+	var to *bbolt.Bucket
+	var current bucket
+	written := 0
+	layer.Scan(func(k string, value []byte) bool {
+		if b := bucket(k[0]); b != current {
+			to, current = openForWrite(tx, b), b
+		}
+		if written++; written%flushCheckEvery == 0 {
+			err = ctx.Err()
+		}
+		switch {
+		case err != nil:
+		case value == nil:
+			err = to.Delete([]byte(k[1:]))
+		default:
+			err = to.Put([]byte(k[1:]), value)
+		}
+		return err == nil
+	})
+	return err
+}
+
+func openForWrite(tx *bbolt.Tx, b bucket) *bbolt.Bucket {
+	to := tx.Bucket([]byte(b.String()))
+	if b == bucketCommandsBySeq {
+		to.FillPercent = appendFill
+	}
+	return to
+}
+
+// CopyTo writes a copy of the file to w, as the last flush left it, and returns
+// its checkpoint. Writers, readers and flushes go on meanwhile. What it wrote is
+// not synced: that is up to the owner of w.
+func (db *DB) CopyTo(ctx context.Context, w io.Writer) (at Checkpoint, err error) {
+	if err := db.acquire(); err != nil {
+		return at, err
+	}
+	defer db.release()
+	guardErr := guard(func() {
+		err = db.bolt.View(func(tx *bbolt.Tx) error {
+			if at, err = readCheckpoint(tx); err != nil {
+				return err
+			}
+			_, err = tx.WriteTo(&cancelWriter{ctx, w})
+			return err
+		})
+	})
+	if err = errors.Join(guardErr, err); err != nil {
+		return at, fileError(db.path, err)
+	}
+	return at, nil
+}
+
+// cancelWriter fails once ctx is done.
+type cancelWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c *cancelWriter) Write(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.w.Write(p)
+}

@@ -1,0 +1,112 @@
+package views
+
+import (
+	"iter"
+	"runtime/debug"
+
+	"github.com/tidwall/btree"
+	"go.etcd.io/bbolt"
+
+	"github.com/metalog/metalog/events"
+)
+
+// rows is a layer of pending rows: an ordered map from [key] to value. A nil
+// value is a tombstone: the row is deleted, whatever the layers below say.
+type rows = btree.Map[string, []byte]
+
+// Reader reads the views at one point in the log. [Snapshot] and [Tx] embed it;
+// it is valid for as long as they are, and for use by one goroutine at a time.
+// What it returns is the caller's.
+type Reader struct {
+	at      Checkpoint
+	live    bool                     // active changes between reads: this is a Tx
+	active  *rows                    // newest layer
+	frozen  *rows                    // older layer, nil: none
+	base    *bbolt.Tx                // oldest layer, nil: the read point is closed
+	buckets [bucketEnd]*bbolt.Bucket // of base, filled as they are asked for
+}
+
+// Checkpoint returns the read point.
+func (r *Reader) Checkpoint() Checkpoint { return r.at }
+
+// Seq returns the seq of the last record that is visible.
+func (r *Reader) Seq() uint64 { return r.at.Seq }
+
+// Digest returns the digest of all primary rows.
+func (r *Reader) Digest() events.Hash { return r.at.Digest }
+
+// Counts returns the number of rows by noun, see [Counts.ByNoun].
+func (r *Reader) Counts() map[string]uint64 { return r.at.Counts.ByNoun() }
+
+var errClosed = events.Errorf(events.CodeUnavailable, "views: read from a closed snapshot or outside a group; open a new snapshot")
+
+// get returns the value under k, which stays valid until the read point ends and
+// must not be changed.
+func (r *Reader) get(k key) (value []byte, found bool, err error) {
+	if r.base == nil {
+		return nil, false, errClosed
+	}
+	if value, known := r.active.Get(string(k)); known {
+		return value, value != nil, nil
+	}
+	if r.frozen != nil {
+		if value, known := r.frozen.Get(string(k)); known {
+			return value, value != nil, nil
+		}
+	}
+	err = guard(func() {
+		value = r.bucket(k.bucket()).Get(k.inBucket())
+	})
+	return value, value != nil, err
+}
+
+// has reports whether there is a row under k.
+func (r *Reader) has(k key) (bool, error) {
+	_, found, err := r.get(k)
+	return found, err
+}
+
+// bucket is called under guard: the root page may be damaged too.
+func (r *Reader) bucket(b bucket) *bbolt.Bucket {
+	if r.buckets[b] == nil {
+		r.buckets[b] = r.base.Bucket([]byte(b.String()))
+	}
+	return r.buckets[b]
+}
+
+// guard runs f, which does nothing but read mapped pages. bbolt panics over a
+// page that makes no sense, and a page number beyond the file faults; both are
+// returned as ErrCorrupt.
+func guard(f func()) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = events.Errorf(events.CodeCorrupt, "views: the file is damaged: %v; rebuild the views", p)
+		}
+	}()
+	f()
+	return nil
+}
+
+// entry is a row as it is stored. It is valid until the next one is asked for.
+type entry struct {
+	key   []byte // without the bucket's number
+	value []byte
+}
+
+// scan yields the rows whose keys begin with prefix, in order of key. On a Tx it
+// shows them as they were when it began, so rows may be changed on the way.
+func (r *Reader) scan(prefix key) iter.Seq2[entry, error] {
+	return r.merge(bounds{prefix: prefix, start: prefix})
+}
+
+// scanBack yields the rows whose keys begin with prefix and are less than
+// before, the greatest first. As to changes it is like scan.
+func (r *Reader) scanBack(prefix, before key) iter.Seq2[entry, error] {
+	return r.merge(bounds{prefix: prefix, start: before, descending: true})
+}
+
+// scanFrom is scan from the first key that is not less than start.
+func (r *Reader) scanFrom(prefix, start key) iter.Seq2[entry, error] {
+	return r.merge(bounds{prefix: prefix, start: start})
+}

@@ -1,0 +1,153 @@
+package views
+
+import (
+	"context"
+
+	"github.com/metalog/metalog/events"
+)
+
+// rowOverhead is about what a pending row takes in memory besides the bytes of
+// its key and value.
+const rowOverhead = 96
+
+// Tx is the one writer of a DB, for use by one goroutine. Its work comes in
+// groups of records, each between [Tx.Begin] and [Tx.Seal]; it reads its own
+// writes. There is no rollback: a group that failed half-way ends the DB's use.
+type Tx struct {
+	Reader // its active layer is written here and nowhere else
+
+	db      *DB
+	pending int64 // bytes of the active layer
+}
+
+// Begin starts a group. Until Seal or Release it holds a bbolt read transaction,
+// so it must not wait for a flush in between: a flush that has to map the file
+// anew waits for that transaction.
+func (tx *Tx) Begin() error {
+	if tx.base != nil {
+		return nil
+	}
+	// First the layer, then the transaction: when the layer is gone already, the
+	// transaction begins after the commit that holds its rows.
+	if frozen := tx.db.frozen.Load(); frozen != nil {
+		tx.frozen = frozen.rows
+	}
+	base, err := tx.db.bolt.Begin(false)
+	if err != nil {
+		tx.frozen = nil
+		return boltError(tx.db.path, err)
+	}
+	tx.base = base
+	return nil
+}
+
+// Release ends a group in which nothing was written.
+func (tx *Tx) Release() error {
+	if tx.base == nil {
+		return nil
+	}
+	base := tx.base
+	tx.base, tx.frozen = nil, nil
+	clear(tx.buckets[:])
+	return boltError(tx.db.path, base.Rollback())
+}
+
+// Seal ends a group and returns the state after it, to be given to
+// [DB.Publish] once its last record is durable. With freeze the pending rows
+// are handed over to be flushed, unless rows handed over before still are.
+func (tx *Tx) Seal(freeze bool) (*State, error) {
+	if err := tx.Release(); err != nil {
+		return nil, err
+	}
+	if freeze && tx.db.frozen.Load() == nil {
+		tx.db.frozen.Store(&layer{rows: tx.active, at: tx.at, flushed: make(chan struct{})})
+		tx.active, tx.pending = new(rows), 0
+	}
+	return &State{at: tx.at, active: tx.active.Copy(), frozen: tx.db.frozen.Load()}, nil
+}
+
+// Commit seals what was written, publishes it, flushes it when it is due, and
+// begins the next group: the whole way of a write for an owner without a log
+// writer and a flusher (catch-up, rebuild, replica). All records must be durable
+// in their log already.
+func (tx *Tx) Commit(ctx context.Context) error {
+	state, err := tx.Seal(tx.FreezeDue())
+	if err != nil {
+		return err
+	}
+	tx.db.Publish(state)
+	if err := tx.db.Flush(ctx); err != nil {
+		return err
+	}
+	return tx.Begin()
+}
+
+// PendingBytes returns about how much memory the rows take that are not handed
+// over to be flushed.
+func (tx *Tx) PendingBytes() int64 { return tx.pending }
+
+// FreezeDue reports whether the pending rows are over the limit of
+// [Options.MaxPendingBytes].
+func (tx *Tx) FreezeDue() bool { return tx.pending >= tx.db.maxPending }
+
+// Stalled reports whether the pending rows have reached the limit while older
+// ones are still being flushed. The owner should then wait for them, with
+// [DB.WaitFlushed], after sealing the group.
+func (tx *Tx) Stalled() bool { return tx.FreezeDue() && tx.db.frozen.Load() != nil }
+
+// Advance moves the checkpoint to rec, which must be the next record.
+func (tx *Tx) Advance(rec *events.Record) error {
+	if rec.Seq != tx.at.Seq+1 {
+		return events.Errorf(events.CodeCorrupt, "views: record %d can't follow record %d; check the log with 'metalog verify'", rec.Seq, tx.at.Seq)
+	}
+	tx.at.Seq, tx.at.Hash, tx.at.Time = rec.Seq, rec.Hash, rec.Time
+	tx.at.Events += uint64(len(rec.Facts))
+	return nil
+}
+
+// put sets a row. It keeps value.
+func (tx *Tx) put(k key, value []byte) error {
+	if value == nil {
+		value = []byte{} // nil is a tombstone
+	}
+	if b := k.bucket(); b.primary() {
+		old, found, err := tx.get(k)
+		if err != nil {
+			return err
+		}
+		if found {
+			subHash(&tx.at.Digest, rowHash(k, old))
+		} else {
+			tx.at.Counts[b]++
+		}
+		addHash(&tx.at.Digest, rowHash(k, value))
+	}
+	tx.set(k, value)
+	return nil
+}
+
+// remove deletes a row. One that is not there is ErrCorrupt: the log holds
+// nothing that deletes what does not exist, so log and views don't fit.
+func (tx *Tx) remove(k key) error {
+	old, found, err := tx.get(k)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return events.Errorf(events.CodeCorrupt, "views: apply deletes a row of %s that is not there (key %x); rebuild the views", k.bucket(), k.inBucket())
+	}
+	if b := k.bucket(); b.primary() {
+		subHash(&tx.at.Digest, rowHash(k, old))
+		tx.at.Counts[b]--
+	}
+	tx.set(k, nil)
+	return nil
+}
+
+func (tx *Tx) set(k key, value []byte) {
+	old, known := tx.active.Set(string(k), value)
+	tx.pending += int64(len(value) - len(old))
+	if !known {
+		tx.pending += int64(len(k)) + rowOverhead
+	}
+}
