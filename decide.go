@@ -1,6 +1,7 @@
 package metalog
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/google/uuid"
@@ -46,19 +47,28 @@ func (d *decision) cascade(cause int, derived derivation) (more bool, err error)
 		if err != nil {
 			return false, err
 		}
-		size, err := payloadSize(e)
+		fits, err := d.room(e)
 		if err != nil {
 			return false, err
 		}
-		if len(d.facts) >= events.MaxRecordEvents || d.bytes+size > events.MaxRecordPayload {
+		if !fits {
 			if more = true; !d.plan {
 				return more, nil
 			}
 		}
-		d.bytes += size
 		d.derive(cause, e)
 	}
 	return more, nil
+}
+
+// room reports whether the record still holds an event, and counts it then.
+func (d *decision) room(e events.Event) (bool, error) {
+	size, err := payloadSize(e)
+	if err != nil || len(d.facts) >= events.MaxRecordEvents || d.bytes+size > events.MaxRecordPayload {
+		return false, err
+	}
+	d.bytes += size
+	return true, nil
 }
 
 // deriveAll derives all events below cause, of which there is a bound that keeps
@@ -69,6 +79,16 @@ func (d *decision) deriveAll(cause int, derived derivation) error {
 		err = events.Errorf(events.CodeTooLarge, "what follows from the command does not fit one record (%d events)", events.MaxRecordEvents)
 	}
 	return err
+}
+
+// same reports whether two values are stored alike: no list is an empty list.
+func same(a, b any) (bool, error) {
+	encodedA, err := events.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	encodedB, err := events.Marshal(b)
+	return bytes.Equal(encodedA, encodedB), err
 }
 
 func payloadSize(e events.Event) (int, error) {

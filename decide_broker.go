@@ -2,7 +2,6 @@ package metalog
 
 import (
 	"fmt"
-	"reflect"
 
 	"github.com/google/uuid"
 
@@ -77,8 +76,10 @@ func (c RegisterBroker) decide(d *decision) error {
 		return err
 	}
 	info := events.BrokerInfo{ID: c.ID, Host: c.Host, Port: c.Port, Rack: c.Rack, Endpoints: c.Endpoints, IncarnationID: c.IncarnationID}
-	if exists && existing.Status != events.BrokerOffline && reflect.DeepEqual(info, existing.BrokerInfo) {
-		return nil
+	if exists && existing.Status != events.BrokerOffline {
+		if unchanged, err := same(info, existing.BrokerInfo); err != nil || unchanged {
+			return err
+		}
 	}
 	if err := d.settled(c.ID); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package metalog
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 
@@ -74,10 +75,27 @@ func (c SetConfig) decide(d *decision) error {
 			changed[key] = value
 		}
 	}
-	if len(changed) > 0 {
-		d.emit(&events.ConfigSet{Scope: scope, Config: changed})
+	if len(changed) == 0 {
+		return nil
 	}
+	if err := fitsEvent(scope, current, changed); err != nil {
+		return err
+	}
+	d.emit(&events.ConfigSet{Scope: scope, Config: changed})
 	return nil
+}
+
+// fitsEvent keeps a scope's config as a whole to the size of an event: one event
+// must be able to tell of its end, in a cascade too.
+func fitsEvent(scope events.Scope, current, changed events.Config) error {
+	whole := events.Config{}
+	maps.Copy(whole, current)
+	maps.Copy(whole, changed)
+	size, err := payloadSize(&events.ConfigSet{Scope: scope, Config: whole})
+	if err == nil && size > events.MaxEventBytes {
+		err = events.Errorf(events.CodeTooLarge, "config of %s: it would take %d bytes, the limit is %d; delete keys first", scope.Of, size, events.MaxEventBytes)
+	}
+	return err
 }
 
 func (c DeleteConfig) decide(d *decision) error {

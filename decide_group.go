@@ -2,7 +2,6 @@ package metalog
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 
 	"github.com/metalog/metalog/events"
@@ -116,10 +115,11 @@ func (c UpdateGroup) decide(d *decision) error {
 	if err := consistent(c.ID, group.GroupInfo, next); err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(next, group.GroupInfo) {
+	unchanged, err := same(next, group.GroupInfo)
+	if err == nil && !unchanged {
 		d.emit(&events.GroupUpdated{GroupRef: group.GroupRef, GroupInfo: next})
 	}
-	return nil
+	return err
 }
 
 // apply replaces the parts that the command gives.

@@ -234,12 +234,14 @@ func (c ExpireOffsets) decide(d *decision) error {
 		if err != nil {
 			return err
 		}
-		if len(d.facts) == events.MaxRecordEvents {
-			break
+		if o.CommittedAt >= c.Before {
+			continue
 		}
-		if o.CommittedAt < c.Before {
-			d.emit(&events.OffsetExpired{OffsetRef: o.OffsetRef})
+		expired := &events.OffsetExpired{OffsetRef: o.OffsetRef}
+		if fits, err := d.room(expired); err != nil || !fits {
+			return err
 		}
+		d.emit(expired)
 	}
 	return nil
 }

@@ -91,8 +91,12 @@ func (c AssignPartition) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
+	revision, err := d.partitionRevision(ref)
+	if err != nil {
+		return err
+	}
 	row, err := d.view.Assignment(ref.TopicID, ref.Partition)
-	exists, err := d.exists(partitionLabel(ref), row.Revision, err)
+	exists, err := d.exists(partitionLabel(ref), revision, err)
 	if err != nil {
 		return err
 	}
@@ -177,20 +181,22 @@ func (c ReassignPartition) decide(d *decision) error {
 			return events.Errorf(events.CodeConflict, "%s: none of the new replicas is in sync; keep one of %v for now, or ask for an unclean reassignment to replicas that are online", partitionLabel(ref), row.ISR)
 		}
 	}
-	wish := c.Leader
-	if effective, err := d.view.EffectiveLeader(row.Assignment); err != nil {
-		return err
-	} else if wish == nil && effective != events.NoLeader && slices.Contains(next.ISR, effective) {
-		wish = &effective
-	}
-	if err := d.lead(ref, &next, wish); err != nil {
+	effective, err := d.view.EffectiveLeader(row.Assignment)
+	if err != nil {
 		return err
 	}
-	if slices.Equal(next.Replicas, row.Replicas) && slices.Equal(next.ISR, row.ISR) && next.Leader == row.Leader {
+	stays := c.Leader == nil && effective != events.NoLeader && slices.Contains(next.ISR, effective)
+	if !stays { // one that stays may be in maintenance, which none that is elected is
+		if err := d.lead(ref, &next, c.Leader); err != nil {
+			return err
+		}
+	}
+	sameLeader := next.Leader == row.Leader && next.LeaderBrokerEpoch == row.LeaderBrokerEpoch
+	if sameLeader && slices.Equal(next.Replicas, row.Replicas) && slices.Equal(next.ISR, row.ISR) {
 		return nil
 	}
 	next.PartitionEpoch++
-	if next.Leader != row.Leader || next.LeaderBrokerEpoch != row.LeaderBrokerEpoch {
+	if !sameLeader {
 		next.LeaderEpoch++
 	}
 	d.emit(&events.PartitionReassigned{PartitionRef: ref, Assignment: next})
@@ -261,8 +267,23 @@ func (d *decision) assigned(topic string, partition int32) (events.PartitionRef,
 	if err != nil {
 		return ref, views.AssignmentRow{}, err
 	}
+	revision, err := d.partitionRevision(ref)
+	if err != nil {
+		return ref, views.AssignmentRow{}, err
+	}
 	row, err := d.view.Assignment(ref.TopicID, ref.Partition)
-	return ref, row, d.found(partitionLabel(ref), row.Revision, err)
+	return ref, row, d.found(partitionLabel(ref), revision, err)
+}
+
+// partitionRevision is the revision that reads show of a partition: of its
+// assignment or its watermarks, whichever changed last.
+func (d *decision) partitionRevision(ref events.PartitionRef) (uint64, error) {
+	row, err := d.view.Assignment(ref.TopicID, ref.Partition)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return 0, err
+	}
+	marks, err := d.view.Watermarks(ref.TopicID, ref.Partition)
+	return max(row.Revision, marks.Revision), err
 }
 
 func checkLeaderEpoch(ref events.PartitionRef, row views.AssignmentRow, epoch *int32) error {

@@ -1,7 +1,6 @@
 package metalog
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/metalog/metalog/events"
@@ -121,21 +120,21 @@ func (c AddSegment) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
-	if err := d.newSegment(ref, c.SegmentInfo); err != nil {
+	if err := d.newSegment(ref, c.SegmentInfo, nil); err != nil {
 		return err
 	}
 	d.emit(&events.SegmentAdded{PartitionRef: ref, SegmentInfo: c.SegmentInfo.event()})
 	return nil
 }
 
-// newSegment rejects a segment that is there already, or lies wholly where the
-// partition's data is gone.
-func (d *decision) newSegment(ref events.PartitionRef, s SegmentInfo) error {
+// newSegment rejects a segment that is there already and not replaced, or lies
+// wholly where the partition's data is gone.
+func (d *decision) newSegment(ref events.PartitionRef, s SegmentInfo, replaced map[string]bool) error {
 	existing, err := d.view.Segment(ref.TopicID, s.ID)
 	label := segmentLabel(ref.Topic, s.ID)
 	if exists, err := d.exists(label, existing.Revision, err); err != nil {
 		return err
-	} else if exists {
+	} else if exists && !replaced[s.ID] {
 		return events.Errorf(events.CodeAlreadyExists, "%s: already exists in partition %d; 'metalog segment describe' shows it", label, existing.Partition)
 	}
 	marks, err := d.view.Watermarks(ref.TopicID, ref.Partition)
@@ -166,7 +165,7 @@ func (c CompactSegments) decide(d *decision) error {
 	}
 	event := &events.SegmentsCompacted{PartitionRef: ref, Removed: c.Removed}
 	for _, s := range c.Added {
-		if err := d.newSegment(ref, s); err != nil && !(removed[s.ID] && errors.Is(err, ErrAlreadyExists)) {
+		if err := d.newSegment(ref, s, removed); err != nil {
 			return err
 		}
 		event.Added = append(event.Added, s.event())

@@ -41,11 +41,15 @@ func (c AdvanceWatermarks) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
-	marks, err := d.view.Watermarks(ref.TopicID, ref.Partition)
+	revision, err := d.partitionRevision(ref)
 	if err != nil {
 		return err
 	}
-	if err := d.expect(partitionLabel(ref), marks.Revision); err != nil {
+	if err := d.expect(partitionLabel(ref), revision); err != nil {
+		return err
+	}
+	marks, err := d.view.Watermarks(ref.TopicID, ref.Partition)
+	if err != nil {
 		return err
 	}
 	epoch, err := d.leaderEpoch(ref, c.LeaderEpoch)
@@ -77,8 +81,8 @@ func (d *decision) leaderEpoch(ref events.PartitionRef, claimed *int32) (int32, 
 
 func (d *decision) advanceHigh(ref events.PartitionRef, marks *views.Watermarks, high int64, epoch int32) error {
 	switch {
-	case high == marks.HighWatermark:
-		return nil
+	case high == marks.HighWatermark && (epoch <= marks.LeaderEpoch || high == 0):
+		return nil // under a new leader epoch it is noted: that one must not go back from it
 	case high < marks.HighWatermark && epoch <= marks.LeaderEpoch:
 		return events.Errorf(events.CodeOutOfRange, "%s: high watermark %d is below %d, and goes back only with a new leader epoch", partitionLabel(ref), high, marks.HighWatermark)
 	case high < marks.LogStartOffset:

@@ -62,9 +62,10 @@ type sequencer struct {
 	newID       func() uuid.UUID
 	digestEvery uint64
 	flushEvery  time.Duration
-	fail        func(error)   // stops the store
-	failed      func() error  // why it stopped, or nil
-	continues   chan struct{} // one slot: a cascade goes on in further records
+	room        func(bytes int64) error // of the log
+	fail        func(error)             // stops the store
+	failed      func() error            // why it stopped, or nil
+	continues   chan struct{}           // one slot: a cascade goes on in further records
 	log         *slog.Logger
 
 	open     *group      // gathers
@@ -152,8 +153,10 @@ func (s *sequencer) handOver(spare *group) {
 	s.open.frames.Reset(s.head)
 	clear(s.open.waiting)
 	s.open.waiting = s.open.waiting[:0]
-	if s.tx.Stalled() {
-		// Pending rows are at their limit: take no more until the flush is done.
+	if s.tx.Stalled() && s.failed() == nil {
+		// Pending rows are at their limit: take no more until the flush is done. A
+		// store that has stopped may never publish the rows to flush; whatever
+		// they were handed over with is done, so failed tells of it by now.
 		if err := s.db.WaitFlushed(context.Background()); err != nil {
 			s.fail(err)
 		}
@@ -165,7 +168,7 @@ func (s *sequencer) handle(req *request) {
 	if !req.taken.CompareAndSwap(false, true) {
 		return
 	}
-	if err := s.failed(); err != nil {
+	if err := s.mayWrite(); err != nil {
 		req.answer(Result{}, err)
 		return
 	}
@@ -176,9 +179,18 @@ func (s *sequencer) handle(req *request) {
 	}
 	req.result, req.err = s.step(req)
 	s.open.waiting = append(s.open.waiting, req)
-	if s.digestEvery > 0 && req.wrote && s.head.Seq%s.digestEvery == 0 {
+	if _, digest := req.cmd.(recordDigest); req.wrote && !digest && s.head.Seq%s.digestEvery == 0 {
 		s.handle(&request{cmd: recordDigest{}, opts: CommandOptions{Actor: SystemActor}, done: make(chan struct{})})
 	}
+}
+
+// mayWrite refuses commands when the store has stopped, or when the disk's
+// reserve would be touched by the groups that are under way.
+func (s *sequencer) mayWrite() error {
+	if err := s.failed(); err != nil || len(s.open.waiting) > 0 {
+		return err
+	}
+	return s.room(2 * maxGroupBytes)
 }
 
 // step is the way of a command: repeated? → decide → encode → apply.

@@ -217,7 +217,7 @@ func (s *Store) start() {
 	seq := &sequencer{
 		queue: s.queue, idle: idle, out: groups, tx: s.db.Writer(), db: s.db,
 		clock: s.opts.Clock, newID: s.opts.NewID, digestEvery: s.opts.DigestEvery, flushEvery: s.opts.FlushInterval,
-		fail: s.fail, failed: s.failed, continues: s.continues, log: s.opts.Logger,
+		room: s.log.Room, fail: s.fail, failed: s.failed, continues: s.continues, log: s.opts.Logger,
 		open: newGroup(), head: head, last: s.db.Checkpoint().Time,
 	}
 	writer := &logWriter{in: groups, idle: idle, log: s.log, db: s.db, fail: s.fail, failed: s.failed, flush: s.flush}

@@ -77,41 +77,6 @@ func Unmarshal(data []byte, v any) error { return decodeStrict(data, v) }
 
 func decodeStrict(data []byte, v any) error { return decMode.Unmarshal(data, v) }
 
-// AppendRecord appends the encoding of rec to dst. It is ErrTooLarge when an
-// event or the record is over its limit; dst is then returned as it was.
-func AppendRecord(dst []byte, rec *Record) ([]byte, error) {
-	wire := wireRecord{Version: recordVersion, Seq: rec.Seq, Time: rec.Time, Prev: rec.Prev, Meta: rec.Meta, Events: make([]wireEvent, len(rec.Facts))}
-	for i, f := range rec.Facts {
-		if err := encodeFact(&wire.Events[i], f); err != nil {
-			return dst, err
-		}
-	}
-	buf := bytes.NewBuffer(dst)
-	if err := encMode.MarshalToBuffer(&wire, buf); err != nil {
-		return dst, err
-	}
-	if size := buf.Len() - len(dst); size > MaxRecordBytes {
-		return dst, Errorf(CodeTooLarge, "the record would take %d bytes, the limit is %d; split the command", size, MaxRecordBytes)
-	}
-	return buf.Bytes(), nil
-}
-
-func encodeFact(w *wireEvent, f Fact) error {
-	t := f.Event.Type()
-	payload, err := Marshal(f.Event)
-	if err != nil {
-		return err
-	}
-	if len(payload) > MaxEventBytes {
-		return Errorf(CodeTooLarge, "%s of %s would take %d bytes, the limit is %d", t, f.Event.Entity(), len(payload), MaxEventBytes)
-	}
-	w.Type, w.Version, w.Cause, w.Payload = t, schemaVersion(t), f.Cause, payload
-	if f.Derived {
-		w.Flags = flagDerived
-	}
-	return nil
-}
-
 // DecodeRecord decodes a record. Anything that AppendRecord can't have written
 // is ErrCorrupt, and so is an event of an unknown type, version or field: a
 // reader that does not know an event must stop, not skip it.
@@ -155,14 +120,4 @@ func decodeFact(w wireEvent, index int) (Fact, error) {
 	}
 	event, err := decodeEvent(w.Type, w.Version, w.Payload)
 	return Fact{Event: event, Derived: w.Flags&flagDerived != 0, Cause: w.Cause}, err
-}
-
-// PeekRecord reads a record's envelope without its events, so that a log can be
-// scanned whatever event types it holds.
-func PeekRecord(data []byte) (seq uint64, t Time, prev Hash, err error) {
-	wire, err := decodeEnvelope(data)
-	if err != nil {
-		return 0, 0, Hash{}, err
-	}
-	return wire.Seq, wire.Time, wire.Prev, nil
 }

@@ -31,11 +31,11 @@ func remember(tx *views.Tx, rec *events.Record) error {
 			return err
 		}
 	}
-	epoch, err := tx.Log()
-	if err != nil || rec.Seq <= epoch.CommandWindow {
-		return err
+	window := tx.Checkpoint().CommandWindow
+	if rec.Seq <= window {
+		return nil
 	}
-	return tx.EvictCommands(rec.Seq - epoch.CommandWindow)
+	return tx.EvictCommands(rec.Seq - window)
 }
 
 // application is one event of a record on its way into the views.

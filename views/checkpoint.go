@@ -22,7 +22,9 @@ type Checkpoint struct {
 	// CommandsEvicted: the command ids of all records up to this seq are
 	// forgotten.
 	CommandsEvicted uint64 `cbor:"7,keyasint" json:"commands_evicted"`
-	SchemaVersion   uint64 `cbor:"8,keyasint" json:"schema_version"`
+	// CommandWindow is the log's: here because each record needs it.
+	CommandWindow uint64 `cbor:"9,keyasint" json:"command_window"`
+	SchemaVersion uint64 `cbor:"8,keyasint" json:"schema_version"`
 }
 
 // Head returns the checkpoint's position in the log.

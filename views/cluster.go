@@ -42,7 +42,10 @@ func (r *Reader) number(k key) (uint64, error) {
 }
 
 // SetLog notes the beginning of an epoch.
-func (tx *Tx) SetLog(epoch events.EpochStarted) error { return tx.save(clusterLog, epoch) }
+func (tx *Tx) SetLog(epoch events.EpochStarted) error {
+	tx.at.CommandWindow = epoch.CommandWindow
+	return tx.save(clusterLog, epoch)
+}
 
 // SetNextProducerID sets the first producer id that was never handed out.
 func (tx *Tx) SetNextProducerID(next int64) error {

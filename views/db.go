@@ -79,8 +79,8 @@ func Open(opts Options) (*DB, error) {
 		return nil, err
 	}
 	db.flushed.Store(&at)
-	db.published.Store(&State{at: at, active: new(rows)})
-	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: new(rows)}}
+	db.published.Store(&State{at: at, active: newRows()})
+	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows()}}
 	return db, nil
 }
 
@@ -112,7 +112,7 @@ func openBolt(path string) (bolt *bbolt.DB, err error) {
 		return file, err
 	}
 	if damage := guard(func() { bolt, err = bbolt.Open(path, fileMode, opts) }); damage != nil {
-		return nil, errors.Join(damage, file.Close())
+		return nil, errors.Join(damage, unlock(file), file.Close())
 	}
 	if err != nil {
 		return nil, boltError(path, err)

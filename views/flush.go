@@ -158,6 +158,9 @@ func (db *DB) CopyTo(ctx context.Context, w io.Writer) (at Checkpoint, err error
 			return err
 		})
 	})
+	if ctx.Err() != nil {
+		return at, ctx.Err() // bbolt keeps only the text of what w returns
+	}
 	if err = errors.Join(guardErr, err); err != nil {
 		return at, fileError(db.path, err)
 	}

@@ -152,10 +152,11 @@ func (n *names) offsetRef(ref *events.OffsetRef, reach reach) (bool, error) {
 
 // PutOffset sets a group's position in a partition.
 func (tx *Tx) PutOffset(ref events.OffsetRef, info events.OffsetInfo, committed events.Time, revision uint64) error {
-	if err := tx.put(offsetOfTopicKey(ref.TopicID, ref.GroupID, ref.Partition), nil); err != nil {
+	existed, err := tx.replace(offsetKey(ref.GroupID, ref.TopicID, ref.Partition), encodeOffset(info, committed, revision))
+	if err != nil || existed {
 		return err
 	}
-	return tx.put(offsetKey(ref.GroupID, ref.TopicID, ref.Partition), encodeOffset(info, committed, revision))
+	return tx.put(offsetOfTopicKey(ref.TopicID, ref.GroupID, ref.Partition), nil)
 }
 
 // DeleteOffset removes a group's position in a partition.

@@ -14,6 +14,12 @@ import (
 // value is a tombstone: the row is deleted, whatever the layers below say.
 type rows = btree.Map[string, []byte]
 
+// rowsDegree bounds a node of the map to 2·degree−1 rows. Each group copies the
+// nodes that it changes, so nodes are small.
+const rowsDegree = 8
+
+func newRows() *rows { return btree.NewMap[string, []byte](rowsDegree) }
+
 // Reader reads the views at one point in the log. [Snapshot] and [Tx] embed it;
 // it is valid for as long as they are, and for use by one goroutine at a time.
 // What it returns is the caller's.

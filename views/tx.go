@@ -61,7 +61,7 @@ func (tx *Tx) Seal(freeze bool) (*State, error) {
 	}
 	if freeze && tx.db.frozen.Load() == nil {
 		tx.db.frozen.Store(&layer{rows: tx.active, at: tx.at, flushed: make(chan struct{})})
-		tx.active, tx.pending = new(rows), 0
+		tx.active, tx.pending = newRows(), 0
 	}
 	return &State{at: tx.at, active: tx.active.Copy(), frozen: tx.db.frozen.Load()}, nil
 }
@@ -107,13 +107,20 @@ func (tx *Tx) Advance(rec *events.Record) error {
 
 // put sets a row. It keeps value.
 func (tx *Tx) put(k key, value []byte) error {
+	_, err := tx.replace(k, value)
+	return err
+}
+
+// replace is put that tells whether the row was there before. Only primary rows
+// are looked up; for an index it is false.
+func (tx *Tx) replace(k key, value []byte) (existed bool, err error) {
 	if value == nil {
 		value = []byte{} // nil is a tombstone
 	}
 	if b := k.bucket(); b.primary() {
 		old, found, err := tx.get(k)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if found {
 			subHash(&tx.at.Digest, rowHash(k, old))
@@ -121,9 +128,10 @@ func (tx *Tx) put(k key, value []byte) error {
 			tx.at.Counts[b]++
 		}
 		addHash(&tx.at.Digest, rowHash(k, value))
+		existed = found
 	}
 	tx.set(k, value)
-	return nil
+	return existed, nil
 }
 
 // remove deletes a row. One that is not there is ErrCorrupt: the log holds

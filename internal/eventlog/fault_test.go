@@ -187,11 +187,15 @@ func TestDiskReserve(t *testing.T) {
 	mustAppend(t, f, 2)
 	before := snapshot(t, f.dir)
 
-	for name, set := range map[string]func(){
-		"too little":      func() { d.space = 1 << 20 },
-		"nobody can tell": func() { d.fail = map[string]error{"free": errInjected} },
-	} {
-		set()
+	tests := map[string]struct {
+		space uint64
+		fail  error
+	}{
+		"too little":      {space: 1 << 20},
+		"nobody can tell": {fail: errInjected},
+	}
+	for name, test := range tests {
+		d.space, d.fail = test.space, map[string]error{"free": test.fail}
 		if err := f.Append(group(t, f.Head(), 2)); !errors.Is(err, events.ErrUnavailable) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)
 		}

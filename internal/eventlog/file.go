@@ -102,6 +102,11 @@ func (f *File) admit(st *state, g *Group) error {
 	if g.prev != st.head {
 		return events.Errorf(events.CodeConflict, "a group that follows seq %d can't be appended to a log that ends at %d; make it anew from the log's head", g.prev.Seq, st.head.Seq)
 	}
+	return f.Room(int64(g.Bytes()))
+}
+
+// Room implements [Log].
+func (f *File) Room(bytes int64) error {
 	if f.opts.MinFreeBytes < 0 {
 		return nil
 	}
@@ -109,7 +114,7 @@ func (f *File) admit(st *state, g *Group) error {
 	if err != nil {
 		return events.Errorf(events.CodeUnavailable, "nothing was appended: free space of %s is not known: %w", f.dir, err)
 	}
-	if need := uint64(f.opts.MinFreeBytes) + uint64(g.Bytes()); free < need {
+	if need := uint64(f.opts.MinFreeBytes + bytes); free < need {
 		return events.Errorf(events.CodeUnavailable, "nothing was appended: the disk of %s has %d bytes free and %d are kept in reserve; make room", f.dir, free, f.opts.MinFreeBytes)
 	}
 	return nil
@@ -198,13 +203,15 @@ func (f *File) Close() error {
 	err := f.wal.Close()
 	f.wal = nil
 	st := f.state.Load()
-	if st.err != nil {
-		return nil // stopped: the next opening repairs, and wal's error is not news
-	}
+	stopped := st.err != nil
 	next := st.next()
 	next.err = events.Errorf(events.CodeUnavailable, "the log in %s is closed", f.dir)
+	next.closed = true
 	f.publish(next)
-	if err != nil {
+	switch {
+	case stopped:
+		return nil // the next opening repairs, and wal's error is not news
+	case err != nil:
 		return err
 	}
 	return f.noteClean(st.head)

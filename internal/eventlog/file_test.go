@@ -246,6 +246,9 @@ func TestClosed(t *testing.T) {
 	if err := f.Append(group(t, f.Head(), 1)); !errors.Is(err, events.ErrUnavailable) {
 		t.Errorf("append: %v, want ErrUnavailable", err)
 	}
+	if _, err := collect(t.Context(), f, 1); !errors.Is(err, events.ErrUnavailable) {
+		t.Errorf("read: %v, want ErrUnavailable", err)
+	}
 	if err := f.DropBefore(1, ""); !errors.Is(err, events.ErrUnavailable) {
 		t.Errorf("drop: %v, want ErrUnavailable", err)
 	}

@@ -39,7 +39,11 @@ type Frame struct {
 
 // Record decodes the record in the frame.
 func (f Frame) Record() (*events.Record, error) {
-	return events.DecodeRecord(f.Bytes[headerBytes:])
+	rec, err := events.DecodeRecord(f.Bytes[headerBytes:])
+	if err == nil {
+		rec.Hash = f.Hash
+	}
+	return rec, err
 }
 
 // ParseFrame checks that b is a whole frame and gives its parts. That it follows

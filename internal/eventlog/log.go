@@ -33,12 +33,16 @@ type Log interface {
 	// closed and opened again, which repairs it.
 	Append(g *Group) error
 
+	// Room returns nil when that many bytes more leave the disk's reserve alone,
+	// else ErrUnavailable: who asks first need not have an append refused.
+	Room(bytes int64) error
+
 	// Wait returns nil once Head().Seq is at least seq. It ends with
 	// ErrUnavailable when the log is closed or stopped before that, and with
 	// ctx's error.
 	Wait(ctx context.Context, seq uint64) error
 
-	// Close ends appends and waits; reads that have begun may finish. Nothing
-	// is lost without it, but opening is quicker and stricter after it.
+	// Close ends appends, waits and new reads; reads that have begun may finish.
+	// Nothing is lost without it, but opening is quicker and stricter after it.
 	Close() error
 }

@@ -94,6 +94,8 @@ func (f *File) located(ctx context.Context, from uint64) iter.Seq2[Located, erro
 
 func (st *state) inRange(from uint64) error {
 	switch {
+	case st.closed:
+		return st.err
 	case from < st.start.First:
 		return events.Errorf(events.CodeOutOfRange, "seq %d is not in the log any more, it starts at %d; read it from the archive or begin with a snapshot", from, st.start.First)
 	case from > st.head.Seq+1:

@@ -521,3 +521,28 @@ func TestWitnessBeyondEnd(t *testing.T) {
 		})
 	}
 }
+
+// The last group begins with a segment, and it is that segment's first frame
+// that did not reach the disk.
+func TestLastGroupBeginsAtBorder(t *testing.T) {
+	t.Parallel()
+	fx := makeLog(t, 1, 3, 4) // each record fills a segment
+	for name, damage := range map[string]func(path string) error{
+		"torn":    func(path string) error { return os.Truncate(path, 30) },
+		"empty":   func(path string) error { return os.Truncate(path, 0) },
+		"zeros":   func(path string) error { return overwrite(path, 2, 0) },
+		"missing": os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := fx.copyLog(t)
+			if err := damage(fx.segment(dir, fx.lastGroup())); err != nil {
+				t.Fatal(err)
+			}
+			before := segmentBytes(t, dir)
+			f := mustOpen(t, dir, options())
+			checkFrames(t, f, fx.frames[:fx.lastGroup()-1])
+			checkNothingLost(t, f, before)
+			checkUsable(t, f)
+		})
+	}
+}

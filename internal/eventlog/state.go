@@ -26,6 +26,8 @@ type state struct {
 	tail  int64    // durable bytes of the last segment
 	marks []mark   // of the last segment, ascending
 	err   error    // why appending is over, or nil
+	// closed: reading is over too. Another process may own the directory now.
+	closed bool
 	// changed is closed when the next state is published.
 	changed chan struct{}
 }
