@@ -21,6 +21,10 @@ var ErrSchema = errors.New("another schema version")
 // Options are how to open views. Path is required.
 type Options struct {
 	Path string // of the bbolt file; created when missing
+	// ReadOnly opens a file that must be there, to read it only: it need not be
+	// writable, and others may have it open in the same way. The writer is of no
+	// use then.
+	ReadOnly bool
 	// MaxPendingBytes is the size of the pending rows from which [Tx.FreezeDue]
 	// tells to flush them; 64 MiB when zero. Twice that may be in memory: rows
 	// that gather, and rows being flushed.
@@ -74,7 +78,7 @@ func Open(opts Options) (*DB, error) {
 	if db.maxPending <= 0 {
 		db.maxPending = defaultMaxPending
 	}
-	at, err := db.openFile()
+	at, err := db.openFile(opts.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +89,9 @@ func Open(opts Options) (*DB, error) {
 }
 
 // openFile opens and, when it is new, fills the bbolt file.
-func (db *DB) openFile() (at Checkpoint, err error) {
+func (db *DB) openFile(readOnly bool) (at Checkpoint, err error) {
 	_, statErr := os.Stat(db.path)
-	if db.bolt, err = openBolt(db.path); err != nil {
+	if db.bolt, err = openBolt(db.path, readOnly); err != nil {
 		return at, err
 	}
 	if errors.Is(statErr, os.ErrNotExist) {
@@ -104,9 +108,10 @@ func (db *DB) openFile() (at Checkpoint, err error) {
 
 // openBolt opens the file. Where damage makes bbolt panic, the file is closed
 // here, so that its lock doesn't outlive the attempt.
-func openBolt(path string) (bolt *bbolt.DB, err error) {
+func openBolt(path string, readOnly bool) (bolt *bbolt.DB, err error) {
 	var file *os.File
 	opts := boltOptions()
+	opts.ReadOnly = readOnly
 	opts.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
 		file, err = os.OpenFile(name, flag, mode)
 		return file, err

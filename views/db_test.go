@@ -77,6 +77,12 @@ func TestOpenRefuses(t *testing.T) {
 		}, events.ErrCorrupt},
 		{"short text", func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("text"), 0o600)) }, events.ErrCorrupt},
 		{"cut in the middle", func(t *testing.T, path string) { must(t, os.Truncate(path, usedBytes(t, path)/2)) }, events.ErrCorrupt},
+		{"cut by a page that opening does not read", func(t *testing.T, path string) {
+			for range 3 { // what opening reads moves to pages that were freed before
+				edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte("moved"), nil) })
+			}
+			must(t, os.Truncate(path, usedBytes(t, path)-int64(os.Getpagesize())))
+		}, events.ErrCorrupt},
 		{"cut after the meta pages", func(t *testing.T, path string) { must(t, os.Truncate(path, 2*int64(os.Getpagesize()))) }, events.ErrCorrupt},
 		{"held by another", func(t *testing.T, path string) {
 			held, err := bbolt.Open(path, 0o600, nil)

@@ -14,9 +14,7 @@ func segmentKey(topic uuid.UUID, id string) key {
 }
 
 // segmentOffsetKey is that of the index by offset. Its value is the segment's
-// end offset and its reach, 8 bytes each: the reach is the greatest end offset
-// of all segments of the kind that start there or before. Where ranges overlap,
-// it tells how far back one that holds an offset may stand.
+// end offset, 8 bytes.
 func segmentOffsetKey(s events.Segment) key {
 	return segmentKindKey(s.TopicID, s.Partition, s.Kind).int64(s.StartOffset).string(s.ID)
 }
@@ -43,9 +41,8 @@ func segmentKindOrder(kind events.SegmentKind) byte {
 type offsetEntry struct {
 	topic      uuid.UUID
 	partition  int32
-	start      int64
+	start, end int64
 	id         string
-	end, reach int64
 }
 
 func parseOffsetEntry(e entry) (o offsetEntry, err error) {
@@ -53,11 +50,10 @@ func parseOffsetEntry(e entry) (o offsetEntry, err error) {
 	o.topic, o.partition = parts.uuid(), parts.int32()
 	parts.take(1)
 	o.start, o.id = parts.int64(), parts.string()
-	if parts.bad || len(e.value) != 16 {
+	if parts.bad || len(e.value) != 8 {
 		return o, events.Errorf(events.CodeCorrupt, "views: a row of %s can't be read; rebuild the views", bucketSegmentsByOffset)
 	}
 	o.end = int64(binary.BigEndian.Uint64(e.value))
-	o.reach = int64(binary.BigEndian.Uint64(e.value[8:]))
 	return o, nil
 }
 
@@ -133,7 +129,8 @@ func (r *Reader) indexedSegment(o offsetEntry) (events.Segment, error) {
 
 // FindSegment returns the segment of that kind that holds an offset: of several
 // the one with the greatest start offset. An offset below the log start offset
-// is events.ErrOutOfRange.
+// is events.ErrOutOfRange. It is one seek, unless ranges overlap or none holds
+// the offset: then the partition's index is walked back from there.
 func (r *Reader) FindSegment(topic uuid.UUID, partition int32, kind events.SegmentKind, offset int64) (events.Segment, error) {
 	owner, err := r.topicRow(topic)
 	if err != nil {
@@ -158,9 +155,6 @@ func (r *Reader) FindSegment(topic uuid.UUID, partition int32, kind events.Segme
 		}
 		if o.end >= offset {
 			return r.indexedSegment(o)
-		}
-		if o.reach < offset {
-			break
 		}
 	}
 	return events.Segment{}, events.Errorf(events.CodeNotFound, "offset %d of topic %q, partition %d: no %s segment holds it; 'metalog segment list %s --partition %d' shows what is there", offset, owner.Name, partition, kind, owner.Name, partition)
@@ -216,69 +210,7 @@ func (tx *Tx) DeleteSegment(topic uuid.UUID, id string) error {
 }
 
 func (tx *Tx) indexSegment(s events.Segment) error {
-	at := segmentOffsetKey(s)
-	reach, err := tx.reachBefore(s)
-	if err != nil {
-		return err
-	}
-	reach = max(reach, s.EndOffset)
-	if err := tx.put(at, segmentOffsetValue(s.EndOffset, reach)); err != nil {
-		return err
-	}
-	return tx.correctReach(s, reach)
+	return tx.put(segmentOffsetKey(s), binary.BigEndian.AppendUint64(nil, uint64(s.EndOffset)))
 }
 
-func (tx *Tx) unindexSegment(s events.Segment) error {
-	if err := tx.remove(segmentOffsetKey(s)); err != nil {
-		return err
-	}
-	reach, err := tx.reachBefore(s)
-	if err != nil {
-		return err
-	}
-	return tx.correctReach(s, reach)
-}
-
-func segmentOffsetValue(end, reach int64) []byte {
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(end))
-	return binary.BigEndian.AppendUint64(value, uint64(reach))
-}
-
-// noReach is the reach before the first segment.
-const noReach int64 = -1
-
-// reachBefore returns the reach of the index row before that of s.
-func (tx *Tx) reachBefore(s events.Segment) (int64, error) {
-	for e, err := range tx.scanBack(segmentKindKey(s.TopicID, s.Partition, s.Kind), segmentOffsetKey(s)) {
-		if err != nil {
-			return noReach, err
-		}
-		o, err := parseOffsetEntry(e)
-		return o.reach, err
-	}
-	return noReach, nil
-}
-
-// correctReach sets the reach of the index rows after that of s, given the reach
-// up to there. It stops at the first row that has the right one: with ranges
-// that don't overlap that is the next one.
-func (tx *Tx) correctReach(s events.Segment, reach int64) error {
-	own := segmentOffsetKey(s)
-	for e, err := range tx.scanFrom(segmentKindKey(s.TopicID, s.Partition, s.Kind), own.byte(0)) {
-		if err != nil {
-			return err
-		}
-		o, err := parseOffsetEntry(e)
-		if err != nil {
-			return err
-		}
-		reach = max(reach, o.end)
-		if o.reach == reach {
-			return nil
-		}
-		if err := tx.put(bucketSegmentsByOffset.key().string(string(e.key)), segmentOffsetValue(o.end, reach)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (tx *Tx) unindexSegment(s events.Segment) error { return tx.remove(segmentOffsetKey(s)) }

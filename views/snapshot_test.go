@@ -172,6 +172,43 @@ func (c *consistency) check(s *Snapshot) error {
 	return nil
 }
 
+// TestReadsWhileRowsMove reads without a pause while a flush moves rows from the
+// frozen layer to the file: at each moment one of the two has to show them.
+func TestReadsWhileRowsMove(t *testing.T) {
+	db, tx := mustOpen(t)
+	for seq := uint64(1); seq <= 150; seq++ {
+		must(t, tx.put(row(1), binary.BigEndian.AppendUint64(nil, seq)))
+		advance(t, tx)
+		state, err := tx.Seal(true)
+		must(t, err)
+		db.Publish(state)
+		flushed := make(chan error, 1)
+		go func() { flushed <- db.Flush(t.Context()) }()
+		for moving := true; moving; {
+			select {
+			case err := <-flushed:
+				must(t, err)
+				moving = false
+			default:
+			}
+			must(t, tx.Begin())
+			must(t, errors.Join(showsRecord(&tx.Reader, seq), tx.Release()))
+			snapshot, err := db.Snapshot()
+			must(t, err)
+			must(t, errors.Join(showsRecord(&snapshot.Reader, seq), snapshot.Close()))
+		}
+		must(t, tx.Begin())
+	}
+}
+
+func showsRecord(r *Reader, seq uint64) error {
+	value, found, err := r.get(row(1))
+	if err != nil || !found || binary.BigEndian.Uint64(value) != seq {
+		return fmt.Errorf("record %d: the row holds %x, %v, %w", seq, value, found, err)
+	}
+	return nil
+}
+
 func TestSnapshotStaysAsItWas(t *testing.T) {
 	db, tx := mustOpen(t)
 	must(t, tx.put(row(1), []byte("old")))
