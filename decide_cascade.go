@@ -86,19 +86,26 @@ func concat(parts ...derivation) derivation {
 	}
 }
 
-// derive lists the event that each row gives; nil for none.
-func derive[T any](rows iter.Seq2[T, error], event func(T) events.Event) derivation {
+// each lists the events that list yields for the rows of a scan.
+func each[T any](rows iter.Seq2[T, error], list func(row T, yield func(events.Event, error) bool) bool) derivation {
 	return func(yield func(events.Event, error) bool) {
 		for row, err := range rows {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if e := event(row); e != nil && !yield(e, nil) {
+			if !list(row, yield) {
 				return
 			}
 		}
 	}
+}
+
+// derive lists the one event that each row gives.
+func derive[T any](rows iter.Seq2[T, error], event func(T) events.Event) derivation {
+	return each(rows, func(row T, yield func(events.Event, error) bool) bool {
+		return yield(event(row), nil)
+	})
 }
 
 // belowTopic lists all that goes with a topic.

@@ -57,27 +57,17 @@ func (t brokerTable) leads(a events.Assignment) (bool, error) {
 // possible: for partitions that it is a replica of and that have no leader.
 func electLeaders(view *views.Reader, self events.Broker) derivation {
 	brokers := brokerTable{view: view, self: &self}
-	return func(yield func(events.Event, error) bool) {
-		for row, err := range view.PartitionsOf(self.ID) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if led, err := brokers.leads(row.Assignment); err != nil || led {
-				if err != nil && !yield(nil, err) {
-					return
-				}
-				continue
-			}
-			leader, epoch, err := brokers.elect(row.Replicas, row.ISR, events.NoLeader)
-			if err == nil && leader == events.NoLeader {
-				continue
-			}
-			if !yield(leaderChanged(row.PartitionRef, row.Assignment, leader, epoch), err) {
-				return
-			}
+	return each(view.PartitionsOf(self.ID), func(row views.AssignmentRow, yield func(events.Event, error) bool) bool {
+		led, err := brokers.leads(row.Assignment)
+		if err != nil || led {
+			return err == nil || yield(nil, err)
 		}
-	}
+		leader, epoch, err := brokers.elect(row.Replicas, row.ISR, events.NoLeader)
+		if err == nil && leader == events.NoLeader {
+			return true
+		}
+		return yield(leaderChanged(row.PartitionRef, row.Assignment, leader, epoch), err)
+	})
 }
 
 // leaveISR lists what happens to a broker's partitions when it goes offline: it
@@ -85,47 +75,30 @@ func electLeaders(view *views.Reader, self events.Broker) derivation {
 // leader from the ISR, or none.
 func leaveISR(view *views.Reader, id int32) derivation {
 	brokers := brokerTable{view: view}
-	return func(yield func(events.Event, error) bool) {
-		for row, err := range view.PartitionsOf(id) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			a := row.Assignment
-			if slices.Contains(a.ISR, id) && len(a.ISR) > 1 {
-				a.ISR = without(a.ISR, id)
-				a.PartitionEpoch++
-				if !yield(&events.IsrChanged{PartitionRef: row.PartitionRef, ISR: a.ISR, PartitionEpoch: a.PartitionEpoch}, nil) {
-					return
-				}
-			}
-			if a.Leader != id {
-				continue
-			}
-			leader, epoch, err := brokers.elect(a.Replicas, a.ISR, id)
-			if !yield(leaderChanged(row.PartitionRef, a, leader, epoch), err) {
-				return
+	return each(view.PartitionsOf(id), func(row views.AssignmentRow, yield func(events.Event, error) bool) bool {
+		a := row.Assignment
+		if slices.Contains(a.ISR, id) && len(a.ISR) > 1 {
+			a.ISR = without(a.ISR, id)
+			a.PartitionEpoch++
+			if !yield(&events.IsrChanged{PartitionRef: row.PartitionRef, ISR: a.ISR, PartitionEpoch: a.PartitionEpoch}, nil) {
+				return false
 			}
 		}
-	}
+		if a.Leader != id {
+			return true
+		}
+		leader, epoch, err := brokers.elect(a.Replicas, a.ISR, id)
+		return yield(leaderChanged(row.PartitionRef, a, leader, epoch), err)
+	})
 }
 
 // unassign lists what happens to the partitions of a broker that is removed:
 // they lose it, or nobody holds them any more.
 func unassign(view *views.Reader, id int32) derivation {
 	brokers := brokerTable{view: view}
-	return func(yield func(events.Event, error) bool) {
-		for row, err := range view.PartitionsOf(id) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			event, err := withoutReplica(brokers, row, id)
-			if !yield(event, err) {
-				return
-			}
-		}
-	}
+	return each(view.PartitionsOf(id), func(row views.AssignmentRow, yield func(events.Event, error) bool) bool {
+		return yield(withoutReplica(brokers, row, id))
+	})
 }
 
 func withoutReplica(brokers brokerTable, row views.AssignmentRow, id int32) (events.Event, error) {

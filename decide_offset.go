@@ -110,15 +110,28 @@ func (c CommitOffsets) decide(d *decision) error {
 	if err := d.expectOffset(group, c.Offsets); err != nil {
 		return err
 	}
-	topics := make(map[string]events.Topic, 1)
-	for i := range c.Offsets {
-		ref, err := d.offsetRef(topics, group, &c.Offsets[i])
-		if err != nil {
-			return err
-		}
-		d.emit(&events.OffsetCommitted{OffsetRef: ref, OffsetInfo: c.Offsets[i].info()})
+	committed, err := d.resolve(group, c.Offsets)
+	if err != nil {
+		return err
+	}
+	for i := range committed {
+		d.emit((*events.OffsetCommitted)(&committed[i]))
 	}
 	return nil
+}
+
+// resolve finds what the names in a commit stand for.
+func (d *decision) resolve(group events.Group, offsets []OffsetCommit) ([]events.PendingOffset, error) {
+	resolved := make([]events.PendingOffset, len(offsets))
+	topics := make(map[string]events.Topic, 1)
+	for i := range offsets {
+		ref, err := d.offsetRef(topics, group, &offsets[i])
+		if err != nil {
+			return nil, err
+		}
+		resolved[i] = events.PendingOffset{OffsetRef: ref, OffsetInfo: offsets[i].info()}
+	}
+	return resolved, nil
 }
 
 // mayCommit holds the rule of Kafka's GroupCoordinator for an offset commit: a

@@ -3,19 +3,9 @@ package metalog
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/metalog/metalog/events"
 )
-
-// MaxProducerIDBlock is how many producer ids one allocation may take.
-const MaxProducerIDBlock = 1_000_000
-
-// AllocateProducerIDs reserves a block of producer ids. The block is in the
-// result, and logged before any of its ids can be handed out.
-type AllocateProducerIDs struct {
-	Count int64 `json:"count,omitempty"` // 0: 1000, as Kafka
-}
 
 // Producer names who acts in a transaction: a transactional id, the producer id
 // that it uses, and the epoch under which it does.
@@ -30,35 +20,6 @@ type Producer struct {
 type BeginTransaction struct {
 	Producer
 	TimeoutMs int32 `json:"timeout_ms,omitempty"` // 0: 60,000, as Kafka
-}
-
-// AddTransactionPartitions notes partitions that the transaction writes to.
-type AddTransactionPartitions struct {
-	Producer
-	Partitions []TransactionPartition `json:"partitions" require:"true"`
-}
-
-// TransactionPartition names a partition.
-type TransactionPartition struct {
-	Topic     string `json:"topic" require:"true"`
-	Partition int32  `json:"partition" require:"true"`
-}
-
-// AddTransactionOffsets notes a group whose offsets the transaction may commit.
-type AddTransactionOffsets struct {
-	Producer
-	Group string `json:"group" require:"true"`
-}
-
-// CommitTransactionOffsets makes offsets pending: they become the group's when
-// the transaction commits, and are dropped when it aborts.
-type CommitTransactionOffsets struct {
-	Producer
-	Group   string         `json:"group" require:"true"`
-	Offsets []OffsetCommit `json:"offsets" require:"true"`
-	// As in [CommitOffsets].
-	Generation *int32 `json:"generation,omitempty"`
-	MemberID   string `json:"member_id,omitempty"`
 }
 
 // PrepareTransaction decides how the transaction ends.
@@ -91,21 +52,11 @@ type FenceProducer struct {
 	TransactionalID string `json:"transactional_id" require:"true"`
 }
 
-func (AllocateProducerIDs) Op() string      { return "producer.allocate-ids" }
-func (BeginTransaction) Op() string         { return "txn.begin" }
-func (AddTransactionPartitions) Op() string { return "txn.add-partitions" }
-func (AddTransactionOffsets) Op() string    { return "txn.add-offsets" }
-func (CommitTransactionOffsets) Op() string { return "txn.commit-offsets" }
-func (PrepareTransaction) Op() string       { return "txn.prepare" }
-func (CommitTransaction) Op() string        { return "txn.commit" }
-func (AbortTransaction) Op() string         { return "txn.abort" }
-func (FenceProducer) Op() string            { return "txn.fence" }
-
-func (c AllocateProducerIDs) validate() error {
-	var v checks
-	v.within("count", c.Count, 0, MaxProducerIDBlock)
-	return v.err
-}
+func (BeginTransaction) Op() string   { return "txn.begin" }
+func (PrepareTransaction) Op() string { return "txn.prepare" }
+func (CommitTransaction) Op() string  { return "txn.commit" }
+func (AbortTransaction) Op() string   { return "txn.abort" }
+func (FenceProducer) Op() string      { return "txn.fence" }
 
 func (p Producer) validate() error {
 	var v checks
@@ -126,35 +77,6 @@ func (c BeginTransaction) validate() error {
 	return v.err
 }
 
-func (c AddTransactionPartitions) validate() error {
-	var v checks
-	v.producer(c.Producer)
-	if len(c.Partitions) == 0 {
-		v.fail("partitions", "is missing; give at least one")
-	}
-	for i, p := range c.Partitions {
-		v.topicName(indexed("partitions", i, "topic"), p.Topic)
-		v.atLeast(indexed("partitions", i, "partition"), int64(p.Partition), 0)
-	}
-	return v.err
-}
-
-func (c AddTransactionOffsets) validate() error {
-	var v checks
-	v.producer(c.Producer)
-	v.text("group", c.Group, MaxGroupIDBytes)
-	return v.err
-}
-
-func (c CommitTransactionOffsets) validate() error {
-	var v checks
-	v.producer(c.Producer)
-	v.text("group", c.Group, MaxGroupIDBytes)
-	v.optionalText("member_id", c.MemberID, MaxTextBytes)
-	v.offsets(c.Offsets)
-	return v.err
-}
-
 func (c PrepareTransaction) validate() error {
 	var v checks
 	v.producer(c.Producer)
@@ -168,22 +90,6 @@ func (c FenceProducer) validate() error {
 	var v checks
 	v.text("transactional_id", c.TransactionalID, MaxTransactionalID)
 	return v.err
-}
-
-func (c AllocateProducerIDs) decide(d *decision) error {
-	next, err := d.view.NextProducerID()
-	if err != nil {
-		return err
-	}
-	count := c.Count
-	if count == 0 {
-		count = 1000
-	}
-	if next > 1<<63-1-count {
-		return events.Errorf(events.CodeOutOfRange, "there are no %d producer ids left", count)
-	}
-	d.emit(&events.ProducerIDsAllocated{FirstID: next, Count: count})
-	return nil
 }
 
 func (c BeginTransaction) decide(d *decision) error {
@@ -227,106 +133,6 @@ func (d *decision) producerIsFree(p Producer) error {
 		err = events.Errorf(events.CodeConflict, "producer id %d is that of %s; use one that was allocated for this one", p.ProducerID, transactionLabel(owner.TransactionalID))
 	}
 	return err
-}
-
-func (c AddTransactionPartitions) decide(d *decision) error {
-	row, err := d.ongoing(c.Producer)
-	if err != nil {
-		return err
-	}
-	known := map[events.PartitionRef]bool{}
-	for p, err := range d.view.TransactionPartitions(row.ProducerID) {
-		if err != nil {
-			return err
-		}
-		known[p] = true
-	}
-	event := &events.TransactionPartitionsAdded{TransactionRef: row.TransactionRef}
-	for _, p := range c.Partitions {
-		ref, err := d.partition(p.Topic, p.Partition)
-		if err != nil {
-			return err
-		}
-		if !known[ref] {
-			known[ref] = true
-			event.Partitions = append(event.Partitions, ref)
-		}
-	}
-	if len(known) > maxTransactionOpen {
-		return events.Errorf(events.CodeTooLarge, "%s: it would have %d partitions, the limit is %d; use more transactions", transactionLabel(c.TransactionalID), len(known), maxTransactionOpen)
-	}
-	if len(event.Partitions) > 0 {
-		d.emit(event)
-	}
-	return nil
-}
-
-func (c AddTransactionOffsets) decide(d *decision) error {
-	row, err := d.ongoing(c.Producer)
-	if err != nil {
-		return err
-	}
-	group, err := d.view.Group(c.Group)
-	if err != nil {
-		return err
-	}
-	if known, err := d.hasGroup(row, group.GroupRef); err != nil || known {
-		return err
-	}
-	d.emit(&events.TransactionOffsetsAdded{TransactionRef: row.TransactionRef, Group: group.ID, GroupID: group.GroupID})
-	return nil
-}
-
-func (c CommitTransactionOffsets) decide(d *decision) error {
-	row, err := d.ongoing(c.Producer)
-	if err != nil {
-		return err
-	}
-	group, err := d.view.Group(c.Group)
-	if err != nil {
-		return err
-	}
-	if known, err := d.hasGroup(row, group.GroupRef); err != nil {
-		return err
-	} else if !known {
-		return events.Errorf(events.CodeConflict, "%s: group %q is not part of it; add its offsets first ('metalog txn add-offsets')", transactionLabel(c.TransactionalID), c.Group)
-	}
-	if err := mayCommit(group, c.Generation, c.MemberID); err != nil {
-		return err
-	}
-	event := &events.TransactionOffsetsCommitted{TransactionRef: row.TransactionRef}
-	topics := make(map[string]events.Topic, 1)
-	for i := range c.Offsets {
-		ref, err := d.offsetRef(topics, group, &c.Offsets[i])
-		if err != nil {
-			return err
-		}
-		event.Offsets = append(event.Offsets, events.PendingOffset{OffsetRef: ref, OffsetInfo: c.Offsets[i].info()})
-	}
-	if err := mayBePending(row, event); err != nil {
-		return err
-	}
-	d.emit(event)
-	return nil
-}
-
-// hasGroup reports whether the transaction may commit the group's offsets.
-func (d *decision) hasGroup(row events.Transaction, group events.GroupRef) (bool, error) {
-	groups, err := collect(d.view.TransactionGroups(row.ProducerID))
-	return slices.Contains(groups, group), err
-}
-
-// mayBePending keeps a transaction small enough to end in one record.
-func mayBePending(row events.Transaction, event *events.TransactionOffsetsCommitted) error {
-	size, err := payloadSize(event)
-	if err != nil {
-		return err
-	}
-	count := row.PendingCount + int64(len(event.Offsets))
-	if count > maxTransactionOpen || row.PendingBytes+int64(size) > maxTransactionBytes {
-		return events.Errorf(events.CodeTooLarge, "%s: it would have %d pending offsets of %d bytes, the limits are %d and %d; use more transactions", transactionLabel(row.TransactionalID), count, row.PendingBytes+int64(size), maxTransactionOpen, maxTransactionBytes)
-	}
-	return nil
 }
 
 func (c PrepareTransaction) decide(d *decision) error {

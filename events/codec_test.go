@@ -106,7 +106,7 @@ const (
 
 func TestDecodeRefuses(t *testing.T) {
 	type array = []any
-	payload := func(wire, event array) map[int]any { return event[inEventPayload].(map[int]any) }
+	payload := func(_, event array) map[int]any { return event[inEventPayload].(map[int]any) }
 	for name, spoil := range map[string]func(wire, event array) any{
 		"record version 0":        func(w, _ array) any { w[inEnvelopeVersion] = 0; return w },
 		"record version 2":        func(w, _ array) any { w[inEnvelopeVersion] = 2; return w },
@@ -270,6 +270,10 @@ func FuzzDecodeRecord(f *testing.F) {
 		}
 		if twice := encode(t, again); !bytes.Equal(twice, canonical) {
 			t.Errorf("encoded twice: %x, then %x", canonical, twice)
+		}
+		seq, at, prev, err := PeekRecord(canonical)
+		if err != nil || seq != rec.Seq || at != rec.Time || prev != rec.Prev {
+			t.Errorf("peeked %d, %d, %v, %v, decoded %d, %d, %v", seq, at, prev, err, rec.Seq, rec.Time, rec.Prev)
 		}
 	})
 }

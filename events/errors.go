@@ -26,7 +26,8 @@ const (
 
 // Error is an error with a code. Its message names the thing and the way out.
 //
-// errors.Is(err, ErrNotFound) holds for every error of that code.
+// errors.Is(err, ErrNotFound) holds for every error of that code, and for no
+// other.
 type Error struct {
 	Code    Code
 	Message string
@@ -48,10 +49,23 @@ var (
 	ErrUnavailable    = &Error{Code: CodeUnavailable, Message: "unavailable"}
 )
 
-// Errorf makes an [Error]. A %w verb sets its cause.
+// Errorf makes an [Error]. A %w verb sets its cause. Of a cause that has a code
+// itself, the text is kept and what caused it, but not its code: a caller who is
+// told that nothing was done must not find ErrOutcomeUnknown in the chain.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+	return &Error{Code: code, Message: err.Error(), Err: withoutCode(errors.Unwrap(err))}
+}
+
+// withoutCode gives the first cause of err that has no code.
+func withoutCode(err error) error {
+	for {
+		coded, ok := errors.AsType[*Error](err)
+		if !ok {
+			return err
+		}
+		err = coded.Err
+	}
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -20,8 +20,12 @@ func payloadFields(t reflect.Type) []payloadField {
 			fields = append(fields, payloadFields(f.Type)...)
 			continue
 		}
-		number, _, _ := strings.Cut(f.Tag.Get("cbor"), ",")
-		fields = append(fields, payloadField{number, jsonName(f), cborType(f.Type)})
+		number, options, _ := strings.Cut(f.Tag.Get("cbor"), ",")
+		name := jsonName(f)
+		if strings.Contains(options, "omit") {
+			name += "?" // left out when it is zero
+		}
+		fields = append(fields, payloadField{number, name, cborType(f.Type)})
 	}
 	return fields
 }
@@ -78,7 +82,7 @@ func formatTables() []string {
 	}
 	var nested strings.Builder
 	nested.WriteString("| structure | fields |\n| --- | --- |\n")
-	for _, v := range []any{Endpoint{}, EntityRef{}, Member{}, OffsetRef{}, PartitionRef{}, PendingOffset{}, SegmentInfo{}} {
+	for _, v := range []any{Endpoint{}, EntityRef{}, Head{}, Member{}, OffsetRef{}, PartitionRef{}, PendingOffset{}, SegmentInfo{}} {
 		fmt.Fprintf(&nested, "| %s | %s |\n", reflect.TypeOf(v).Name(), fieldList(reflect.TypeOf(v)))
 	}
 	return []string{types.String(), nested.String()}

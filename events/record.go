@@ -99,8 +99,8 @@ func (h *Hash) UnmarshalText(text []byte) error {
 // Head is the end of a log: the last seq and the hash of its frame. The head of
 // an empty log is the zero Head.
 type Head struct {
-	Seq  uint64 `json:"seq"`
-	Hash Hash   `json:"hash"`
+	Seq  uint64 `cbor:"1,keyasint" json:"seq"`
+	Hash Hash   `cbor:"2,keyasint" json:"hash"`
 }
 
 // Reader reads records in order. What it shows is durable: no crash takes it
