@@ -1,0 +1,45 @@
+// Package publisher carries the log's events to NATS and back: a [Publisher]
+// follows the log and writes each event into a JetStream stream exactly once and
+// in order, and [Subscribe] reads them from it. docs/subjects.md describes
+// subjects, headers and payloads for programs in other languages.
+//
+// # What is in the stream
+//
+// One message for each run of consecutive events of a record that share a
+// subject, in log order. So the 50 offsets of one commit are one message, and
+// the stream's messages, read in order, are the log's events in order.
+//
+// # Why each event is there once
+//
+// The stream itself is the only record of how far publishing got. A publisher
+// begins by reading the stream's last message, whose headers say which event
+// comes next; that may be in the middle of a record. From there on each message
+// is published with the stream sequence that must precede it. The server stores
+// it only if nothing else was stored in between, so:
+//   - after a crash of the publisher, at any point, the next one continues after
+//     the last message that was stored, whether or not its ack arrived;
+//   - a message that arrives late, after its publisher gave up on it, either
+//     fits exactly (it is then the right message) or is refused;
+//   - of two publishers one wins each sequence; the other one is refused, and
+//     reads the last message again.
+//
+// After any error the pipeline is abandoned and publishing begins again with
+// reading the last message. There are no message ids: the server's window of
+// known ids outlives a purge and would swallow a refill.
+//
+// A stream that was lost, purged or cut at its front is filled again from the
+// first record of the log. A stream that is ahead of the log, or differs from
+// it, is never continued: records were lost, and the publisher says so and
+// stops.
+//
+// # What a subscriber is promised
+//
+// Every event that matches its filter, once, in log order, over reconnects,
+// restarts of the server and refills of the stream. Whatever breaks that order
+// is an error that names the position. One case can't be seen: what somebody else
+// purges from the stream ahead of a filtered subscriber looks to it like events
+// that did not match. Only the publisher should have the permission to purge.
+//
+// What does not live here: the log (internal/eventlog), the server
+// (internal/natsserver), and how commands reach the store over NATS.
+package publisher

@@ -1,0 +1,156 @@
+package publisher
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"github.com/metalog/metalog/events"
+)
+
+// The headers of a message. Numbers are decimal.
+const (
+	HeaderLogID       = "Metalog-Log-Id" // UUID of the log
+	HeaderEpoch       = "Metalog-Epoch"  // of the log that was published; goes up when a log is repaired
+	HeaderSeq         = "Metalog-Seq"    // of the record
+	HeaderIndex       = "Metalog-Index"  // in the record, of the message's first event
+	HeaderCount       = "Metalog-Count"  // events in the message
+	HeaderEvents      = "Metalog-Events" // events in the record
+	HeaderHash        = "Metalog-Hash"   // SHA-256 of the record's frame, in hexadecimal
+	HeaderTime        = "Metalog-Time"   // of the record, RFC 3339 with nanoseconds, UTC
+	HeaderActor       = "Metalog-Actor"  // escaped as ids in subjects are, of any length; absent: none
+	HeaderCause       = "Metalog-Cause"  // seq.index of the event that caused the first one; absent: none
+	HeaderContentType = "Content-Type"   // ContentJSON or ContentCBOR
+)
+
+// Message is a run of consecutive events of one record.
+type Message struct {
+	LogID  uuid.UUID
+	Epoch  uint64 // of the log that was published
+	Seq    uint64 // of the record
+	Index  int    // in the record, of Events[0]
+	Of     int    // events in the record
+	Hash   events.Hash
+	Time   events.Time
+	Events []events.EventView
+
+	Subject   string
+	StreamSeq uint64 // of the message; a refilled stream has other ones
+
+	count int // events in the message as it was published
+}
+
+// First returns the position of the first event.
+func (m *Message) First() events.Position {
+	return events.Position{Seq: m.Seq, Index: m.Index}
+}
+
+// Next returns the position after the last event: what a subscriber that is
+// done with the message asks for next.
+func (m *Message) Next() events.Position {
+	return positionAfter(m.Seq, m.Index+m.count, m.Of)
+}
+
+// positionAfter returns the position of event end of record seq, which has of
+// events, or of the next record's first when there is none.
+func positionAfter(seq uint64, end, of int) events.Position {
+	if end == of {
+		return events.Position{Seq: seq + 1}
+	}
+	return events.Position{Seq: seq, Index: end}
+}
+
+// before reports whether a comes before b in the log.
+func before(a, b events.Position) bool {
+	return a.Seq < b.Seq || a.Seq == b.Seq && a.Index < b.Index
+}
+
+// recordHeaders returns the headers that all messages of a record share.
+func recordHeaders(logID uuid.UUID, epoch uint64, rec *events.Record, contentType string) nats.Header {
+	h := nats.Header{
+		HeaderLogID:       {logID.String()},
+		HeaderEpoch:       {strconv.FormatUint(epoch, 10)},
+		HeaderSeq:         {strconv.FormatUint(rec.Seq, 10)},
+		HeaderEvents:      {strconv.Itoa(len(rec.Facts))},
+		HeaderHash:        {rec.Hash.String()},
+		HeaderTime:        {rec.Time.String()},
+		HeaderContentType: {contentType},
+	}
+	if rec.Meta.Actor != "" {
+		h[HeaderActor] = []string{escapeBytes(rec.Meta.Actor)}
+	}
+	return h
+}
+
+// parseHeaders reads what identifies a message. A message without valid headers
+// was not written by a publisher: ErrCorrupt.
+func parseHeaders(h nats.Header, streamSeq uint64) (*Message, error) {
+	p := headerParser{header: h}
+	m := &Message{
+		LogID:     p.uuid(HeaderLogID),
+		Epoch:     p.number(HeaderEpoch, 64),
+		Seq:       p.number(HeaderSeq, 64),
+		Index:     int(p.number(HeaderIndex, 31)),
+		Of:        int(p.number(HeaderEvents, 31)),
+		Hash:      p.hash(HeaderHash),
+		Time:      p.time(HeaderTime),
+		StreamSeq: streamSeq,
+		count:     int(p.number(HeaderCount, 31)),
+	}
+	if p.err == nil && (m.Seq == 0 || m.count == 0 || m.Index+m.count > m.Of) {
+		p.err = fmt.Errorf("seq %d with %d events from index %d of %d", m.Seq, m.count, m.Index, m.Of)
+	}
+	if p.err != nil {
+		return nil, events.Errorf(events.CodeCorrupt, "stream message %d was not written by metalog: %w", streamSeq, p.err)
+	}
+	return m, nil
+}
+
+// headerParser keeps the first error.
+type headerParser struct {
+	header nats.Header
+	err    error
+}
+
+func (p *headerParser) note(name string, err error) {
+	if err != nil && p.err == nil {
+		p.err = fmt.Errorf("header %s: %w", name, err)
+	}
+}
+
+func (p *headerParser) number(name string, bits int) uint64 {
+	n, err := strconv.ParseUint(p.header.Get(name), 10, bits)
+	p.note(name, err)
+	return n
+}
+
+func (p *headerParser) uuid(name string) uuid.UUID {
+	id, err := uuid.Parse(p.header.Get(name))
+	p.note(name, err)
+	return id
+}
+
+func (p *headerParser) hash(name string) (h events.Hash) {
+	p.note(name, h.UnmarshalText([]byte(p.header.Get(name))))
+	return h
+}
+
+func (p *headerParser) time(name string) (t events.Time) {
+	p.note(name, t.UnmarshalText([]byte(p.header.Get(name))))
+	return t
+}
+
+// messageHeaders returns the record's headers and those of the events from up
+// to end.
+func messageHeaders(shared nats.Header, rec *events.Record, from, end int) nats.Header {
+	h := maps.Clone(shared)
+	h[HeaderIndex] = []string{strconv.Itoa(from)}
+	h[HeaderCount] = []string{strconv.Itoa(end - from)}
+	if cause := rec.CauseOf(from); cause != nil {
+		h[HeaderCause] = []string{cause.String()}
+	}
+	return h
+}

@@ -1,0 +1,140 @@
+package publisher
+
+import (
+	"encoding/json"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/metalog/metalog/events"
+)
+
+// Encoding is how payloads are written. Both hold the same list of events.
+type Encoding string
+
+// The encodings. CBOR is about half the size and the work; JSON can be read by
+// people and by any NATS client.
+const (
+	JSON Encoding = "json"
+	CBOR Encoding = "cbor"
+)
+
+// The content types of messages.
+const (
+	ContentJSON = "application/json"
+	ContentCBOR = "application/cbor"
+)
+
+func (e Encoding) contentType() string {
+	if e == CBOR {
+		return ContentCBOR
+	}
+	return ContentJSON
+}
+
+// encoder turns records into messages.
+type encoder struct {
+	options    *Options
+	maxPayload int // bytes that a payload may have
+}
+
+// outgoing is a message and the position after its last event.
+type outgoing struct {
+	msg  *nats.Msg
+	next events.Position
+}
+
+// messages returns the messages of the record's events from index from on: one
+// for each run of events with one subject, more where a run is over maxPayload.
+func (e encoder) messages(rec *events.Record, from int) ([]outgoing, error) {
+	shared := recordHeaders(e.options.LogID, e.options.Epoch, rec, e.options.Encoding.contentType())
+	var msgs []outgoing
+	for from < len(rec.Facts) {
+		subject, end := e.run(rec, from)
+		var err error
+		if msgs, err = e.appendRun(msgs, shared, subject, rec, from, end); err != nil {
+			return nil, err
+		}
+		from = end
+	}
+	return msgs, nil
+}
+
+// run returns the subject of event from and the index after the last one in a
+// row that has it too.
+func (e encoder) run(rec *events.Record, from int) (subject string, end int) {
+	first := rec.Facts[from].Event
+	of, t := first.Entity(), first.Type()
+	for end = from + 1; end < len(rec.Facts); end++ {
+		if next := rec.Facts[end].Event; next.Type() != t || next.Entity() != of {
+			break
+		}
+	}
+	return Subject(e.options.Cluster, of, t), end
+}
+
+// appendRun appends a message of the events from up to end, halving the run
+// until each part fits.
+func (e encoder) appendRun(msgs []outgoing, shared nats.Header, subject string, rec *events.Record, from, end int) ([]outgoing, error) {
+	data, err := encodeEvents(e.options.Encoding, rec, from, end)
+	if err != nil {
+		return nil, events.Errorf(events.CodeCorrupt, "seq %d, events %d to %d: %w", rec.Seq, from, end-1, err)
+	}
+	if len(data) <= e.maxPayload {
+		msg := &nats.Msg{Subject: subject, Header: messageHeaders(shared, rec, from, end), Data: data}
+		return append(msgs, outgoing{msg, positionAfter(rec.Seq, end, len(rec.Facts))}), nil
+	}
+	if end-from == 1 {
+		return nil, events.Errorf(events.CodeTooLarge, "event %d.%d takes %d bytes as %s, the NATS server takes %d; raise its max_payload or publish as CBOR", rec.Seq, from, len(data), e.options.Encoding, e.maxPayload)
+	}
+	middle := from + (end-from)/2
+	if msgs, err = e.appendRun(msgs, shared, subject, rec, from, middle); err != nil {
+		return nil, err
+	}
+	return e.appendRun(msgs, shared, subject, rec, middle, end)
+}
+
+// encodeEvents writes the events as a list.
+func encodeEvents(encoding Encoding, rec *events.Record, from, end int) ([]byte, error) {
+	if encoding == CBOR {
+		views := make([]cborEvent, 0, end-from)
+		for i := from; i < end; i++ {
+			views = append(views, cborView(rec.View(i)))
+		}
+		return events.Marshal(views)
+	}
+	views := make([]events.EventView, 0, end-from)
+	for i := from; i < end; i++ {
+		views = append(views, rec.View(i))
+	}
+	return json.Marshal(views)
+}
+
+// decodeEvents reads a payload.
+func decodeEvents(contentType string, data []byte) ([]events.EventView, error) {
+	switch contentType {
+	case ContentJSON:
+		var views []events.EventView
+		err := json.Unmarshal(data, &views)
+		return views, err
+	case ContentCBOR:
+		return decodeCBOR(data)
+	default:
+		return nil, events.Errorf(events.CodeCorrupt, "content type %q is neither %s nor %s", contentType, ContentJSON, ContentCBOR)
+	}
+}
+
+// parseMessage reads a whole message.
+func parseMessage(subject string, h nats.Header, data []byte, streamSeq uint64) (*Message, error) {
+	m, err := parseHeaders(h, streamSeq)
+	if err != nil {
+		return nil, err
+	}
+	m.Subject = subject
+	if m.Events, err = decodeEvents(h.Get(HeaderContentType), data); err != nil {
+		return nil, events.Errorf(events.CodeCorrupt, "stream message %d, seq %d: payload: %w", streamSeq, m.Seq, err)
+	}
+	if len(m.Events) != m.count {
+		return nil, events.Errorf(events.CodeCorrupt, "stream message %d, seq %d: %d events in the payload, %d in the header", streamSeq, m.Seq, len(m.Events), m.count)
+	}
+	return m, nil
+}
