@@ -1,0 +1,136 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/wire"
+)
+
+// reads implements [metalog.Reader]: the client's own, and those of a view, of
+// which none is older than the one before.
+type reads struct {
+	c       *Client
+	reached *atomic.Uint64 // the highest seq seen, and the least to see; nil: any
+}
+
+// ask asks one question.
+func ask[Req, Ans any](ctx context.Context, r reads, q wire.Query[Req, Ans], req Req) (Ans, error) {
+	return askWith(ctx, r, q, req, func(nats.Header) {})
+}
+
+// askWith asks one question with more headers.
+func askWith[Req, Ans any](ctx context.Context, r reads, q wire.Query[Req, Ans], req Req, set func(nats.Header)) (Ans, error) {
+	var answer Ans
+	body, err := wire.Encode(req)
+	if err != nil {
+		return answer, err
+	}
+	msg := nats.NewMsg(wire.Subject(r.c.opts.Cluster, q.Op))
+	msg.Data = body
+	if r.reached != nil {
+		msg.Header.Set(wire.HeaderMinSeq, strconv.FormatUint(r.reached.Load(), 10))
+	}
+	set(msg.Header)
+	whole, err := r.c.request(ctx, q.Op, msg)
+	if err != nil {
+		return answer, err
+	}
+	if err := decode(whole.Header, whole.Data, &answer); err != nil {
+		return answer, unreadable(q.Op, err)
+	}
+	return answer, r.note(q.Op, whole.Header)
+}
+
+// unreadable gives an answer to a read that can't be read a code; other errors
+// have theirs.
+func unreadable(op string, err error) error {
+	if errors.Is(err, errUnreadable) {
+		return events.Errorf(events.CodeUnavailable, "%s: %w", op, err)
+	}
+	return err
+}
+
+// note raises the least seq to that of an answer.
+func (r reads) note(op string, h nats.Header) error {
+	if r.reached == nil {
+		return nil
+	}
+	seq, err := strconv.ParseUint(h.Get(wire.HeaderSeq), 10, 64)
+	if err != nil {
+		return events.Errorf(events.CodeUnavailable, "%s: the answer does not tell its seq: %w", op, err)
+	}
+	for {
+		reached := r.reached.Load()
+		if seq <= reached || r.reached.CompareAndSwap(reached, seq) {
+			return nil
+		}
+	}
+}
+
+// request sends a read and returns the whole answer, with the headers of its
+// last part.
+func (c *Client) request(ctx context.Context, op string, msg *nats.Msg) (*nats.Msg, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	msg.Reply = c.nc.NewInbox()
+	answers, err := c.nc.SubscribeSync(msg.Reply)
+	if err != nil {
+		return nil, c.readError(op, err)
+	}
+	defer answers.Unsubscribe() //nolint:errcheck // it fails only with the connection, which ends it too
+	if err := c.nc.PublishMsg(msg); err != nil {
+		return nil, c.readError(op, err)
+	}
+	var body []byte
+	for part := 0; ; part++ {
+		answer, err := answers.NextMsgWithContext(ctx)
+		if err == nil && answer.Header.Get("Status") == noResponders {
+			err = nats.ErrNoResponders
+		}
+		if err != nil {
+			return nil, c.readError(op, err)
+		}
+		if n := answer.Header.Get(wire.HeaderPart); n != "" && n != strconv.Itoa(part) {
+			return nil, events.Errorf(events.CodeUnavailable, "%s: part %d of the answer was lost; ask again", op, part)
+		}
+		if body = append(body, answer.Data...); answer.Header.Get(wire.HeaderMore) == "" {
+			answer.Data = body
+			return answer, nil
+		}
+	}
+}
+
+// noResponders is the status of a reply that the NATS server itself sends.
+const noResponders = "503"
+
+func (c *Client) readError(op string, err error) error {
+	if errors.Is(err, nats.ErrMaxPayload) {
+		return c.tooLarge(op)
+	}
+	return c.unanswered(op, err)
+}
+
+// View implements [metalog.MetadataStore]. Over the wire each read has a
+// snapshot of its own: none is older than minSeq, nor than the view, nor than
+// the read before, but two of them may see different states. Seq is that of the
+// newest one.
+func (c *Client) View(ctx context.Context, minSeq uint64) (metalog.View, error) {
+	v := view{reads{c: c, reached: new(atomic.Uint64)}}
+	v.reached.Store(minSeq)
+	if _, err := v.Info(ctx); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+type view struct{ reads }
+
+func (v view) Seq() uint64  { return v.reached.Load() }
+func (v view) Close() error { return nil }

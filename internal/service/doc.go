@@ -1,0 +1,11 @@
+// Package service answers the request API over NATS for a store: every command
+// and every read of metalog.MetadataStore, as package wire describes them.
+//
+// It is a NATS service, so the usual tools discover it and show its statistics.
+// Requests are answered side by side, up to a bound; beyond it they wait in the
+// connection's buffers.
+//
+// What does not live here: the server that carries the messages
+// (internal/natsserver), the events that are published (publisher), and the
+// client (client).
+package service

@@ -1,0 +1,159 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/wire"
+)
+
+// operation is one subject and who answers there.
+type operation struct {
+	op     string
+	answer func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error)
+}
+
+// reads are all operations that are no commands; those are metalog.Ops.
+var reads = []operation{
+	read(wire.GetTopic, func(ctx context.Context, r metalog.Reader, q wire.Name) (events.Topic, error) {
+		return r.GetTopic(ctx, q.Name)
+	}),
+	read(wire.ListTopics, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.Topic, error) {
+		return r.ListTopics(ctx)
+	}),
+
+	read(wire.GetSegment, func(ctx context.Context, r metalog.Reader, q wire.Segment) (events.Segment, error) {
+		return r.GetSegment(ctx, q.Topic, q.ID)
+	}),
+	read(wire.ListSegments, func(ctx context.Context, r metalog.Reader, q wire.Partitions) ([]events.Segment, error) {
+		return r.ListSegments(ctx, q.Topic, orAll(q.Partition))
+	}),
+	read(wire.FindSegment, func(ctx context.Context, r metalog.Reader, q wire.Position) (events.Segment, error) {
+		return r.FindSegment(ctx, q.Topic, q.Partition.Partition, q.Offset)
+	}),
+
+	read(wire.GetBroker, func(ctx context.Context, r metalog.Reader, q wire.BrokerID) (events.Broker, error) {
+		return r.GetBroker(ctx, q.ID)
+	}),
+	read(wire.ListBrokers, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.Broker, error) {
+		return r.ListBrokers(ctx)
+	}),
+
+	read(wire.GetPartition, func(ctx context.Context, r metalog.Reader, q wire.Partition) (events.Partition, error) {
+		return r.GetPartition(ctx, q.Topic, q.Partition)
+	}),
+	read(wire.ListPartitions, func(ctx context.Context, r metalog.Reader, q wire.Name) ([]events.Partition, error) {
+		return r.ListPartitions(ctx, q.Name)
+	}),
+	read(wire.GetPartitionLeader, func(ctx context.Context, r metalog.Reader, q wire.Partition) (events.Broker, error) {
+		return r.GetPartitionLeader(ctx, q.Topic, q.Partition)
+	}),
+	read(wire.GetPartitionReplicas, func(ctx context.Context, r metalog.Reader, q wire.Partition) (events.BrokerIDs, error) {
+		return r.GetPartitionReplicas(ctx, q.Topic, q.Partition)
+	}),
+
+	read(wire.GetGroup, func(ctx context.Context, r metalog.Reader, q wire.ID) (events.Group, error) {
+		return r.GetGroup(ctx, q.ID)
+	}),
+	read(wire.ListGroups, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.Group, error) {
+		return r.ListGroups(ctx)
+	}),
+
+	read(wire.GetOffset, func(ctx context.Context, r metalog.Reader, q wire.GroupPartition) (events.Offset, error) {
+		return r.GetOffset(ctx, q.Group, q.Topic, q.Partition.Partition)
+	}),
+	read(wire.ListOffsets, func(ctx context.Context, r metalog.Reader, q wire.ID) ([]events.Offset, error) {
+		return r.ListOffsets(ctx, q.ID)
+	}),
+	read(wire.ListTopicOffsets, func(ctx context.Context, r metalog.Reader, q wire.Name) ([]events.Offset, error) {
+		return r.ListTopicOffsets(ctx, q.Name)
+	}),
+
+	read(wire.GetConfig, func(ctx context.Context, r metalog.Reader, q wire.Scope) (events.ConfigEntry, error) {
+		return r.GetConfig(ctx, q.Scope)
+	}),
+	read(wire.ListConfigs, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.ConfigEntry, error) {
+		return r.ListConfigs(ctx)
+	}),
+
+	read(wire.GetTransaction, func(ctx context.Context, r metalog.Reader, q wire.ID) (events.Transaction, error) {
+		return r.GetTransaction(ctx, q.ID)
+	}),
+	read(wire.ListTransactions, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.Transaction, error) {
+		return r.ListTransactions(ctx)
+	}),
+
+	read(wire.Info, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) (metalog.Info, error) {
+		return r.Info(ctx)
+	}),
+
+	query(wire.ReadEvents, readEvents),
+	query(wire.PlanEvents, plan),
+	query(wire.Verify, verify),
+}
+
+func orAll(partition *int32) int32 {
+	if partition == nil {
+		return metalog.AllPartitions
+	}
+	return *partition
+}
+
+// readTimeout bounds how long a read waits for the seq that it must reflect.
+const readTimeout = 30 * time.Second
+
+// read makes the operation of a query that is answered from the views, from one
+// state whose seq is told.
+func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalog.Reader, Req) (Ans, error)) operation {
+	return operation{q.Op, func(ctx context.Context, store *metalog.Store, r micro.Request) (a answer, err error) {
+		var req Req
+		minSeq, err := decodeQuery(r, &req)
+		if err != nil {
+			return a, named(q.Op, err)
+		}
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		view, err := store.View(ctx, minSeq)
+		if err != nil {
+			return a, events.Errorf(events.CodeOf(err), "%s: wait for seq %d: %w", q.Op, minSeq, err)
+		}
+		body, err := ask(ctx, view, req)
+		a = answer{body: body, seq: view.Seq()}
+		if closeErr := view.Close(); err == nil {
+			err = closeErr
+		}
+		return a, err
+	}}
+}
+
+// query makes the operation of a query that is answered by the store itself.
+func query[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, *metalog.Store, micro.Headers, Req) (Ans, error)) operation {
+	return operation{q.Op, func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error) {
+		var req Req
+		if _, err := decodeQuery(r, &req); err != nil {
+			return answer{}, named(q.Op, err)
+		}
+		body, err := ask(ctx, store, r.Headers(), req)
+		return answer{body: body}, err
+	}}
+}
+
+// command makes the operation of a command.
+func command(op string) operation {
+	return operation{op, func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error) {
+		opts, err := commandOptions(r.Headers())
+		if err != nil {
+			return answer{}, named(op, err)
+		}
+		cmd, err := parseCommand(op, r.Data())
+		if err != nil {
+			return answer{}, err
+		}
+		result, err := store.Execute(ctx, cmd, opts)
+		return answer{body: result, seq: result.Seq}, err
+	}}
+}

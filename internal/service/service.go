@@ -1,0 +1,181 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/wire"
+)
+
+// Options configure a service. The zero value is ready to use.
+type Options struct {
+	Cluster string // default wire.DefaultCluster
+	Version string // of the program, as services tell it; default 0.0.0
+	// MaxConcurrent is how many commands, and how many other requests, are worked
+	// on at a time; default 1024. Commands that wait for the same sync of the log
+	// each count.
+	MaxConcurrent int
+	// Observe is told of every request when it is answered; code is empty for
+	// success. It is called from many goroutines.
+	Observe func(op string, code events.Code, took time.Duration)
+	Logger  *slog.Logger // default: no logs
+}
+
+func (o Options) withDefaults() Options {
+	if o.Cluster == "" {
+		o.Cluster = wire.DefaultCluster
+	}
+	if o.Version == "" {
+		o.Version = "0.0.0"
+	}
+	if o.MaxConcurrent == 0 {
+		o.MaxConcurrent = 1024
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, events.Code, time.Duration) {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Service answers requests until it is closed.
+type Service struct {
+	store  *metalog.Store
+	nc     *nats.Conn
+	micro  micro.Service
+	opts   Options
+	ctx    context.Context // of all requests; done when Close gives up on them
+	cancel context.CancelFunc
+	active sync.WaitGroup // requests that are worked on
+
+	// One slot is taken by each request that is worked on. Reads have slots of
+	// their own: they may wait for what a command is yet to write.
+	readSlots, commandSlots chan struct{}
+}
+
+// Start begins to answer requests. The connection stays the caller's, who closes
+// it after the service; nobody else may subscribe on it.
+func Start(store *metalog.Store, nc *nats.Conn, opts Options) (*Service, error) {
+	opts = opts.withDefaults()
+	s := &Service{
+		store: store, nc: nc, opts: opts,
+		readSlots:    make(chan struct{}, opts.MaxConcurrent),
+		commandSlots: make(chan struct{}, opts.MaxConcurrent),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	var err error
+	s.micro, err = micro.AddService(nc, micro.Config{
+		Name: wire.ServiceName, Version: opts.Version,
+		Description: "metadata store of cluster " + opts.Cluster,
+		Metadata:    map[string]string{"cluster": opts.Cluster},
+	})
+	if err != nil {
+		s.cancel()
+		return nil, unavailable(err)
+	}
+	if err := s.listen(); err != nil {
+		s.cancel()
+		return nil, unavailable(err)
+	}
+	return s, nil
+}
+
+func unavailable(err error) error {
+	return events.Errorf(events.CodeUnavailable, "request API: %w; check the NATS server", err)
+}
+
+// listen subscribes to all operations, and returns when the server knows it.
+func (s *Service) listen() error {
+	for _, o := range reads {
+		if err := s.add(o, s.readSlots); err != nil {
+			return err
+		}
+	}
+	for _, op := range metalog.Ops() {
+		if err := s.add(command(op), s.commandSlots); err != nil {
+			return err
+		}
+	}
+	return s.nc.Flush()
+}
+
+func (s *Service) add(o operation, slots chan struct{}) error {
+	name := strings.ReplaceAll(o.op, ".", "-")
+	return s.micro.AddEndpoint(name, s.handler(o, slots), micro.WithEndpointSubject(wire.Subject(s.opts.Cluster, o.op)))
+}
+
+// handler works on each request in a goroutine of its own. It waits while there
+// are too many: requests then stay in the connection's buffers.
+func (s *Service) handler(o operation, slots chan struct{}) micro.Handler {
+	return micro.HandlerFunc(func(r micro.Request) {
+		slots <- struct{}{}
+		s.active.Go(func() {
+			defer func() { <-slots }()
+			s.serve(o, r)
+		})
+	})
+}
+
+// serve answers one request.
+func (s *Service) serve(o operation, r micro.Request) {
+	began := time.Now()
+	answer, err := o.answer(s.ctx, s.store, r)
+	var code events.Code
+	if err != nil {
+		code = events.CodeOf(err)
+	}
+	s.opts.Observe(o.op, code, time.Since(began))
+	if err := respond(r, answer, err); err != nil {
+		s.opts.Logger.Warn("request not answered", "op", o.op, "err", err)
+	}
+}
+
+// Close takes no more requests, answers those that have come, and returns. When
+// ctx is done before that, the rest is given up: a command among them may or may
+// not be done.
+func (s *Service) Close(ctx context.Context) error {
+	defer s.cancel()
+	if err := s.micro.Stop(); err != nil {
+		return unavailable(err)
+	}
+	answered := make(chan error, 1)
+	go func() { answered <- s.drain() }()
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		s.cancel()
+		return <-answered
+	}
+}
+
+// drain waits until all that was received is answered. The server sends nothing
+// more once the first flush returns, the barrier is passed once all that it had
+// sent was given to a handler.
+func (s *Service) drain() error {
+	err := s.nc.Flush()
+	if err == nil {
+		delivered := make(chan struct{})
+		if err = s.nc.Barrier(func() { close(delivered) }); err == nil {
+			<-delivered
+		}
+	}
+	s.active.Wait()
+	if err == nil {
+		err = s.nc.Flush()
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"go.uber.org/goleak"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/natsserver"
+	"github.com/metalog/metalog/internal/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fixture is a service, and a connection to ask it.
+type fixture struct {
+	store   *metalog.Store
+	service *Service
+	asker   *nats.Conn
+}
+
+func start(t *testing.T, opts Options) *fixture {
+	t.Helper()
+	store, err := metalog.Open(t.Context(), metalog.Options{Path: t.TempDir(), SweepInterval: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	server, err := natsserver.Start(t.Context(), natsserver.Options{
+		StoreDir: t.TempDir(), Port: natsserver.RandomPort, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Shutdown)
+	f := &fixture{store: store, asker: connect(t, server)}
+	if f.service, err = Start(store, connect(t, server), opts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.service.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+func connect(t *testing.T, server *natsserver.Server) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(server.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func request(op, body string, headers ...string) *nats.Msg {
+	msg := nats.NewMsg(wire.Subject(wire.DefaultCluster, op))
+	msg.Data = []byte(body)
+	for i := 0; i < len(headers); i += 2 {
+		msg.Header.Set(headers[i], headers[i+1])
+	}
+	return msg
+}
+
+func (f *fixture) ask(t *testing.T, msg *nats.Msg) *nats.Msg {
+	t.Helper()
+	reply, err := f.asker.RequestMsgWithContext(t.Context(), msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+func TestRefusedRequests(t *testing.T) {
+	f := start(t, Options{})
+	group := `{"id":"g"}`
+	for _, c := range []struct {
+		name    string
+		request *nats.Msg
+		code    events.Code
+		message string
+	}{
+		{"no body", request("topic.create", ""), events.CodeInvalid, "name: is missing"},
+		{"not JSON", request("topic.create", "{"), events.CodeInvalid, "topic.create"},
+		{"unknown field", request("topic.create", `{"nam":"a"}`), events.CodeInvalid, "nam: is not known"},
+		{"bad value", request("topic.create", `{"name":"a b","partitions":1,"replication_factor":1}`), events.CodeInvalid, "a b"},
+		{"not UTF-8", request("group.create", "{\"id\":\"\xff\"}"), events.CodeInvalid, "UTF-8"},
+		{"too large", request("group.create", `{"id":"`+strings.Repeat("g", metalog.MaxCommandBytes)+`"}`), events.CodeTooLarge, "limit"},
+		{"refused", request("group.delete", group), events.CodeNotFound, `group "g"`},
+		{"bad revision", request("group.create", group, wire.HeaderIfRevision, "-1"), events.CodeInvalid, wire.HeaderIfRevision},
+		{"bad escape", request("group.create", group, wire.HeaderActor, "50%"), events.CodeInvalid, wire.HeaderActor},
+		{"bad cause", request("group.create", group, wire.HeaderCause, "7"), events.CodeInvalid, wire.HeaderCause},
+		{"wrong revision", request("group.create", group, wire.HeaderIfRevision, "5"), events.CodeConflict, "revision 5"},
+		{"long command id", request("group.create", group, wire.HeaderCommandID, strings.Repeat("x", 200)), events.CodeInvalid, "command_id"},
+		{"read of nothing", request("topic.get", `{"name":"x"}`), events.CodeNotFound, `topic "x"`},
+		{"read of an unknown field", request("topic.get", `{"nam":"x"}`), events.CodeInvalid, "nam"},
+		{"two objects", request("topic.get", `{"name":"x"}{}`), events.CodeInvalid, "follows"},
+		{"bad min seq", request("topic.list", "", wire.HeaderMinSeq, "x"), events.CodeInvalid, wire.HeaderMinSeq},
+		{"unknown plan", request("plan", `{"op":"topic.burn","command":{}}`), events.CodeInvalid, "op"},
+		{"unknown event type", request("events.read", `{"types":["None"]}`), events.CodeInvalid, "None"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			reply := f.ask(t, c.request)
+			var e wire.Error
+			if err := json.Unmarshal(reply.Data, &e); err != nil {
+				t.Fatalf("%q: %v", reply.Data, err)
+			}
+			if e.Code != c.code || !strings.Contains(e.Message, c.message) {
+				t.Errorf("error %s %q, want %s with %q", e.Code, e.Message, c.code, c.message)
+			}
+			if got := reply.Header.Get(micro.ErrorCodeHeader); got != string(c.code) {
+				t.Errorf("error header %q, want %q", got, c.code)
+			}
+		})
+	}
+	if seq := f.store.Log().Head().Seq; seq != 1 {
+		t.Errorf("head is at seq %d: something was appended", seq)
+	}
+}
+
+func TestAnswersTellTheirSeq(t *testing.T) {
+	f := start(t, Options{})
+	written := f.ask(t, request("group.create", `{"id":"g"}`))
+	if got := written.Header.Get(wire.HeaderSeq); got != "2" {
+		t.Errorf("command: seq %q, want 2", got)
+	}
+	read := f.ask(t, request("group.list", "", wire.HeaderMinSeq, "2"))
+	if got := read.Header.Get(wire.HeaderSeq); got != "2" {
+		t.Errorf("read: seq %q, want 2", got)
+	}
+}
+
+// TestCloseAnswersAll closes a service to which the server has already sent more
+// requests than it works on at a time.
+func TestCloseAnswersAll(t *testing.T) {
+	f := start(t, Options{MaxConcurrent: 4})
+	inbox, err := f.asker.SubscribeSync(f.asker.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const requests = 500
+	for i := range requests {
+		msg := request("group.create", fmt.Sprintf(`{"id":"g%d"}`, i))
+		msg.Reply = inbox.Subject
+		if err := f.asker.PublishMsg(msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.asker.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.service.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range requests {
+		reply, err := inbox.NextMsgWithContext(t.Context())
+		if err != nil {
+			t.Fatalf("answer %d: %v", i, err)
+		}
+		if code := reply.Header.Get(micro.ErrorCodeHeader) + reply.Header.Get("Status"); code != "" {
+			t.Fatalf("answer %d: %s %s", i, code, reply.Data)
+		}
+	}
+	if seq := f.store.Log().Head().Seq; seq != requests+1 {
+		t.Errorf("head is at seq %d, want %d", seq, requests+1)
+	}
+}
+
+// TestCloseGivesUp closes a service while a read waits for a seq that never
+// comes.
+func TestCloseGivesUp(t *testing.T) {
+	f := start(t, Options{})
+	inbox, err := f.asker.SubscribeSync(f.asker.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg := request("topic.list", "", wire.HeaderMinSeq, "1000")
+	msg.Reply = inbox.Subject
+	if err := f.asker.PublishMsg(msg); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.asker.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	given, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.service.Close(given); err != nil {
+		t.Fatal(err)
+	}
+	reply, err := inbox.NextMsgWithContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := reply.Header.Get(micro.ErrorCodeHeader); got != string(events.CodeUnavailable) {
+		t.Errorf("error %q, want unavailable: %s", got, reply.Data)
+	}
+}
+
+// TestWaitingReadsDoNotStopCommands fills all that reads may have with reads that
+// wait for what a command is to write.
+func TestWaitingReadsDoNotStopCommands(t *testing.T) {
+	f := start(t, Options{MaxConcurrent: 1})
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := f.asker.RequestMsgWithContext(t.Context(), request("topic.list", "", wire.HeaderMinSeq, "2"))
+		waiting <- err
+	}()
+	if reply := f.ask(t, request("group.create", `{"id":"g"}`)); reply.Header.Get(micro.ErrorCodeHeader) != "" {
+		t.Errorf("command: %s", reply.Data)
+	}
+	if err := <-waiting; err != nil {
+		t.Error(err)
+	}
+}

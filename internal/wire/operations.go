@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"encoding/json"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
+)
+
+// Query is a read operation with the types of its request and its answer.
+// Commands are not listed here: their operations are those of metalog.Ops, their
+// answer is a metalog.Result.
+type Query[Request, Answer any] struct{ Op string }
+
+// What reads ask for.
+type (
+	// Nothing is the request of a read that needs no more than its name.
+	Nothing struct{}
+	// Name names a topic.
+	Name struct {
+		Name string `json:"name"`
+	}
+	// ID names a group or a transactional id.
+	ID struct {
+		ID string `json:"id"`
+	}
+	// BrokerID names a broker.
+	BrokerID struct {
+		ID int32 `json:"id"`
+	}
+	// Segment names a segment.
+	Segment struct {
+		Topic string `json:"topic"`
+		ID    string `json:"id"`
+	}
+	// Partition names a partition.
+	Partition struct {
+		Topic     string `json:"topic"`
+		Partition int32  `json:"partition"`
+	}
+	// Partitions names a partition of a topic, or all of them.
+	Partitions struct {
+		Topic     string `json:"topic"`
+		Partition *int32 `json:"partition,omitempty"` // nil: all
+	}
+	// Position names an offset in a partition.
+	Position struct {
+		Partition
+		Offset int64 `json:"offset"`
+	}
+	// GroupPartition names a group's place in a partition.
+	GroupPartition struct {
+		Group string `json:"group"`
+		Partition
+	}
+	// Scope names what a config belongs to.
+	Scope struct {
+		Scope events.EntityRef `json:"scope"`
+	}
+	// Plan has a command of which only the events are wanted.
+	Plan struct {
+		Op      string          `json:"op"`
+		Command json.RawMessage `json:"command"`
+	}
+)
+
+// EventPage is a part of what an events query selects. It holds whole records.
+type EventPage struct {
+	Events []json.RawMessage `json:"events"`         // each an events.EventView
+	Next   uint64            `json:"next,omitempty"` // From of the next page; 0: there is none
+	To     uint64            `json:"to,omitempty"`   // To of the next page: the head at the first one
+}
+
+// The read operations.
+var (
+	GetTopic   = Query[Name, events.Topic]{"topic.get"}
+	ListTopics = Query[Nothing, []events.Topic]{"topic.list"}
+
+	GetSegment   = Query[Segment, events.Segment]{"segment.get"}
+	ListSegments = Query[Partitions, []events.Segment]{"segment.list"}
+	FindSegment  = Query[Position, events.Segment]{"segment.find"}
+
+	GetBroker   = Query[BrokerID, events.Broker]{"broker.get"}
+	ListBrokers = Query[Nothing, []events.Broker]{"broker.list"}
+
+	GetPartition         = Query[Partition, events.Partition]{"partition.get"}
+	ListPartitions       = Query[Name, []events.Partition]{"partition.list"}
+	GetPartitionLeader   = Query[Partition, events.Broker]{"partition.get-leader"}
+	GetPartitionReplicas = Query[Partition, events.BrokerIDs]{"partition.get-replicas"}
+
+	GetGroup   = Query[ID, events.Group]{"group.get"}
+	ListGroups = Query[Nothing, []events.Group]{"group.list"}
+
+	GetOffset        = Query[GroupPartition, events.Offset]{"offset.get"}
+	ListOffsets      = Query[ID, []events.Offset]{"offset.list"}
+	ListTopicOffsets = Query[Name, []events.Offset]{"offset.list-topic"}
+
+	GetConfig   = Query[Scope, events.ConfigEntry]{"config.get"}
+	ListConfigs = Query[Nothing, []events.ConfigEntry]{"config.list"}
+
+	GetTransaction   = Query[ID, events.Transaction]{"txn.get"}
+	ListTransactions = Query[Nothing, []events.Transaction]{"txn.list"}
+
+	Info       = Query[Nothing, metalog.Info]{"info"}
+	ReadEvents = Query[metalog.EventQuery, EventPage]{"events.read"}
+	PlanEvents = Query[Plan, []events.EventView]{"plan"}
+	Verify     = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
+)
