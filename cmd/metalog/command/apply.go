@@ -1,0 +1,203 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var (
+		file string
+		opts applyOptions
+	)
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Do commands in bulk, one JSON object a line",
+		Long: `Do commands in bulk, one JSON object a line: the command's name as "op", its fields,
+and if wanted "command_id", "if_revision" and "reason". Empty lines and those that
+begin with # are skipped. Commands are done in their order, one after the other.
+
+A command with a "command_id" is done once, so the same file can be applied again
+after it was interrupted.`,
+		Example: `  metalog apply -f catalogue.jsonl
+  echo '{"op":"topic.create","name":"orders","partitions":6,"replication_factor":3}' | metalog apply -f -`,
+		Args: cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			in, name, err := a.input(file)
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			opts.name, opts.actor = name, a.options().Actor
+			return a.apply(ctx, in, opts)
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVarP(&file, "file", "f", "", "`file` of commands; - is standard input")
+	f.BoolVar(&opts.keepGoing, "continue", false, "go on after a command that was refused")
+	f.BoolVar(&opts.parseOnly, "dry-run", false, "only check that each line is a command")
+	require(cmd, "file")
+	return cmd
+}
+
+// input opens a file, or standard input for "-".
+func (a *app) input(file string) (in io.ReadCloser, name string, err error) {
+	if file == "-" {
+		return io.NopCloser(a.in), "standard input", nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, "", usageError{err}
+	}
+	return f, file, nil
+}
+
+// apply applies a file to what the global flags name, and prints the counts.
+func (a *app) apply(ctx context.Context, in io.Reader, opts applyOptions) error {
+	opts.refused = func(err error) { a.complain("%s", err) }
+	opts.progress = a.progress()
+	var counts applyCounts
+	var err error
+	if opts.parseOnly {
+		counts, err = applyLines(ctx, nil, in, opts)
+	} else if store, openErr := a.open(ctx, false); openErr != nil {
+		return openErr
+	} else {
+		counts, err = applyLines(ctx, store, in, opts)
+		err = errors.Join(err, store.Close())
+	}
+	opts.progress(-1)
+	return errors.Join(a.say(counts, "%d lines: %d applied, %d unchanged, %d repeated, %d refused",
+		counts.Lines, counts.Applied, counts.Unchanged, counts.Repeated, counts.Refused), err)
+}
+
+const progressEvery = 100 // lines
+
+// progress returns a function that shows how many lines are done, on a terminal;
+// -1 ends the display.
+func (a *app) progress() func(lines int) {
+	if !isTerminal(a.err) {
+		return func(int) {}
+	}
+	return func(lines int) {
+		switch {
+		case lines < 0:
+			fmt.Fprint(a.err, "\r\033[K")
+		case lines%progressEvery == 0:
+			fmt.Fprintf(a.err, "\r%d lines", lines)
+		}
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// applyOptions say how to apply a file.
+type applyOptions struct {
+	name      string // of the file, for messages
+	actor     string
+	keepGoing bool // after a refusal
+	parseOnly bool
+	refused   func(error) // told of refusals that it goes on after
+	progress  func(lines int)
+}
+
+// applyCounts count what became of the lines that hold commands.
+type applyCounts struct {
+	Lines     int `json:"lines"`
+	Applied   int `json:"applied"`
+	Unchanged int `json:"unchanged"` // nothing to do
+	Repeated  int `json:"repeated"`  // done before, by command id
+	Refused   int `json:"refused"`
+}
+
+// applyLines does the commands of a file in order. It ends at the first error,
+// which names the line; with keepGoing at the first that is not a refusal, and
+// the refusals are one error at the end.
+func applyLines(ctx context.Context, store metalog.Executor, in io.Reader, opts applyOptions) (counts applyCounts, err error) {
+	lines := newLineReader(in)
+	var first error
+	for {
+		line, err := lines.next()
+		if err == io.EOF {
+			return counts, summary(first, counts)
+		}
+		counts.Lines++
+		opts.progress(counts.Lines)
+		if err == nil {
+			err = counts.do(ctx, store, line, opts)
+		}
+		if err == nil {
+			continue
+		}
+		err = events.Errorf(events.CodeOf(err), "%s:%d: %w", opts.name, lines.number, err)
+		if !isRefusal(err) {
+			return counts, err
+		}
+		counts.Refused++
+		if !opts.keepGoing {
+			return counts, err
+		}
+		opts.refused(err)
+		if first == nil {
+			first = err
+		}
+	}
+}
+
+// summary is the error of a file in which commands were refused, with the code
+// of the first one.
+func summary(first error, counts applyCounts) error {
+	if first == nil {
+		return nil
+	}
+	return events.Errorf(events.CodeOf(first), "%d of %d commands were refused; correct those lines and apply them again", counts.Refused, counts.Lines)
+}
+
+// isRefusal reports whether an error is about one command: others may succeed.
+func isRefusal(err error) bool {
+	switch events.CodeOf(err) {
+	case events.CodeUnavailable, events.CodeOutcomeUnknown, events.CodeCorrupt:
+		return false
+	}
+	return true
+}
+
+// do does the command of a line and counts what became of it.
+func (c *applyCounts) do(ctx context.Context, store metalog.Executor, line []byte, opts applyOptions) error {
+	if !utf8.Valid(line) {
+		return events.Errorf(events.CodeInvalid, "the line is not valid UTF-8")
+	}
+	cmd, o, err := metalog.ParseLine(line)
+	if err != nil || opts.parseOnly {
+		return err
+	}
+	o.Actor = opts.actor
+	result, err := store.Execute(ctx, cmd, o)
+	switch {
+	case err != nil:
+		return events.Errorf(events.CodeOf(err), "%s: %w", cmd.Op(), err)
+	case result.Repeated:
+		c.Repeated++
+	case result.Unchanged:
+		c.Unchanged++
+	default:
+		c.Applied++
+	}
+	return nil
+}

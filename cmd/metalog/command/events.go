@@ -1,0 +1,235 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
+)
+
+func (a *app) eventsCommand() *cobra.Command {
+	return a.noun("events", "The log itself", a.eventsList(), a.eventsShow(), a.eventsTail())
+}
+
+func (a *app) eventsList() *cobra.Command {
+	var (
+		query  metalog.EventQuery
+		entity string
+	)
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List events",
+		Example: "  metalog events list --from 100 --type TopicCreated --type TopicDeleted\n  metalog events list --entity topic/orders -o json",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) (err error) {
+			if entity != "" {
+				if query.Entity, err = events.ParseEntityRef(entity); err != nil {
+					return err
+				}
+			}
+			return a.listEvents(ctx, query)
+		}),
+	}
+	f := cmd.Flags()
+	f.Uint64Var(&query.From, "from", 0, "first seq (default: the log's first)")
+	f.Uint64Var(&query.To, "to", 0, "last seq (default: the log's last)")
+	f.StringArrayVar(&query.Types, "type", nil, "only events of this `type`, repeatable")
+	f.StringVar(&entity, "entity", "", "only events about this `entity`: topic/NAME, group/ID, broker/ID, producer/ID or cluster")
+	f.IntVar(&query.Limit, "limit", 0, "at most so many events (default: all)")
+	return cmd
+}
+
+func (a *app) eventsShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show SEQ",
+		Short:   "Show the events of one record",
+		Example: "  metalog events show 42 -o yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			seq, err := parseUint64(args[0])
+			if err != nil {
+				return usagef("SEQ: %w", err)
+			}
+			return a.read(ctx, func(store metalog.MetadataStore) error {
+				return a.showRecord(ctx, store, seq)
+			})
+		}),
+	}
+}
+
+// showRecord prints the events of a record, for people with all their fields.
+func (a *app) showRecord(ctx context.Context, store metalog.MetadataStore, seq uint64) error {
+	var shown []events.EventView
+	for e, err := range store.Events(ctx, metalog.EventQuery{From: seq, To: seq}) {
+		if err != nil {
+			return err
+		}
+		shown = append(shown, e)
+	}
+	if len(shown) == 0 {
+		return events.Errorf(events.CodeNotFound, "seq %d: there is no such record; 'metalog info' shows the last one", seq)
+	}
+	if a.format != formatTable {
+		return a.printEvents(all(shown))
+	}
+	for i, e := range shown {
+		if i > 0 {
+			fmt.Fprintln(a.out)
+		}
+		if err := a.printFields(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listEvents prints what a query selects, as it comes.
+func (a *app) listEvents(ctx context.Context, query metalog.EventQuery) error {
+	return a.read(ctx, func(store metalog.MetadataStore) error {
+		return a.printEvents(store.Events(ctx, query))
+	})
+}
+
+// all yields a list as a query would.
+func all(list []events.EventView) iter.Seq2[events.EventView, error] {
+	return func(yield func(events.EventView, error) bool) {
+		for _, e := range list {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// printEvents prints events as they come, a list of any length.
+func (a *app) printEvents(list iter.Seq2[events.EventView, error]) error {
+	p := a.eventPrinter()
+	if err := p.printAll(list); err != nil {
+		return err
+	}
+	return p.end()
+}
+
+// eventPrinter prints a list of events one by one.
+type eventPrinter struct {
+	a     *app
+	count int
+}
+
+func (a *app) eventPrinter() *eventPrinter { return &eventPrinter{a: a} }
+
+// printAll prints events as they come, without ending the list.
+func (p *eventPrinter) printAll(list iter.Seq2[events.EventView, error]) error {
+	for e, err := range list {
+		if err != nil {
+			return err
+		}
+		if err := p.print(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *eventPrinter) print(e events.EventView) error {
+	p.count++
+	switch p.a.format {
+	case formatTable:
+		return p.line(e)
+	case formatJSON:
+		return p.element(e)
+	case formatYAML:
+		return p.a.printValue([]events.EventView{e})
+	}
+	return p.a.printValue(e)
+}
+
+// eventLine is a table of fixed widths, so that it can be printed as events
+// come; the longest event type fits.
+const eventLine = "%-9s  %-30s  %-27s  %-9s  %-10s  %-28s  %s"
+
+// line prints an event for people, with its title before the first one.
+func (p *eventPrinter) line(e events.EventView) error {
+	if p.count == 1 {
+		p.writeLine("POSITION", "TIME", "TYPE", "CAUSE", "ACTOR", "ENTITY", "PAYLOAD")
+	}
+	detail, err := payloadText(e.Payload)
+	if err != nil {
+		return err
+	}
+	cause := "-"
+	if e.Cause != nil {
+		cause = e.Cause.String()
+	}
+	position := events.Position{Seq: e.Seq, Index: e.Index}
+	p.writeLine(position.String(), e.Time.String(), e.Type, cause, cellText(e.Actor), cellText(e.Entity), detail)
+	return nil
+}
+
+func (p *eventPrinter) writeLine(cells ...any) {
+	fmt.Fprintln(p.a.out, strings.TrimRight(fmt.Sprintf(eventLine, cells...), " "))
+}
+
+// payloadText is a payload in one line: the fields that say more than the
+// entity's column does.
+func payloadText(payload events.Event) (string, error) {
+	fields, err := fieldsOf(payload)
+	if err != nil {
+		return "", err
+	}
+	var texts []string
+	for _, f := range fields {
+		if !f.empty() && !f.names(payload.Entity()) {
+			texts = append(texts, f.name+"="+f.text())
+		}
+	}
+	return strings.Join(texts, " "), nil
+}
+
+// names reports whether the field only names the entity, or is an internal id.
+func (f field) names(entity events.EntityRef) bool {
+	switch f.name {
+	case "topic_id", "group_id":
+		return true
+	case "id":
+		return entity.Kind != events.KindTopic || uuid.Validate(f.text()) == nil
+	case "name", "topic", "group", "scope":
+		return f.text() == entity.ID || f.text() == entity.String()
+	}
+	return false
+}
+
+// element prints an element of a JSON array.
+func (p *eventPrinter) element(e events.EventView) error {
+	separator := ",\n"
+	if p.count == 1 {
+		separator = "[\n"
+	}
+	line, err := encode(e)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(p.a.out, separator, "  ", strings.TrimSuffix(string(line), "\n"))
+	return nil
+}
+
+// end ends the list.
+func (p *eventPrinter) end() error {
+	switch {
+	case p.a.format == formatJSON && p.count == 0:
+		fmt.Fprintln(p.a.out, "[]")
+	case p.a.format == formatJSON:
+		fmt.Fprintln(p.a.out, "\n]")
+	case p.a.format == formatYAML && p.count == 0:
+		fmt.Fprintln(p.a.out, "[]")
+	case p.a.format == formatTable && p.count == 0:
+		fmt.Fprintln(p.a.err, "no events")
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/metalog/metalog/events"
+)
+
+// column is one column of a table.
+type column[T any] struct {
+	title string
+	cell  func(T) any
+}
+
+const columnGap = 2 // spaces
+
+func printTable[T any](w io.Writer, rows []T, columns []column[T]) error {
+	table := tabwriter.NewWriter(w, 0, 0, columnGap, ' ', 0)
+	titles := make([]string, len(columns))
+	for i, c := range columns {
+		titles[i] = c.title
+	}
+	fmt.Fprintln(table, strings.Join(titles, "\t"))
+	cells := make([]string, len(columns))
+	for _, row := range rows {
+		for i, c := range columns {
+			cells[i] = cellText(c.cell(row))
+		}
+		fmt.Fprintln(table, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	}
+	return table.Flush()
+}
+
+// cellText writes a value into a table: ids and names as they are, unless a
+// terminal would take them for more than text.
+func cellText(v any) string {
+	var text string
+	switch v := v.(type) {
+	case events.BrokerIDs:
+		text = joinIDs(v)
+	case events.Config:
+		text = joinConfig(v)
+	default:
+		text = fmt.Sprint(v)
+	}
+	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+func joinIDs(ids events.BrokerIDs) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = strconv.Itoa(int(id))
+	}
+	return strings.Join(texts, ",")
+}
+
+func joinConfig(config events.Config) string {
+	pairs := make([]string, 0, len(config))
+	for key, value := range config {
+		pairs = append(pairs, key+"="+value)
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, " ")
+}
+
+// printFields prints an object for people: a line for each field, in the order
+// and with the names of its JSON.
+func (a *app) printFields(v any) error {
+	fields, err := fieldsOf(v)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(a.out, 0, 0, columnGap, ' ', 0)
+	for _, f := range fields {
+		fmt.Fprintf(table, "%s\t%s\n", f.name, f.text())
+	}
+	return table.Flush()
+}
+
+// field is a field of a JSON object.
+type field struct {
+	name  string
+	value json.RawMessage
+}
+
+// text is the value for people: a string without its quotes.
+func (f field) text() string {
+	var s string
+	if json.Unmarshal(f.value, &s) == nil {
+		return cellText(s)
+	}
+	return string(f.value)
+}
+
+// empty reports whether the value says nothing.
+func (f field) empty() bool {
+	switch string(f.value) {
+	case `""`, "null", "false", "{}", "[]":
+		return true
+	}
+	return false
+}
+
+// fieldsOf lists the fields of v's JSON object in their order.
+func fieldsOf(v any) ([]field, error) {
+	encoded, err := encode(v)
+	if err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(encoded))
+	if _, err := dec.Token(); err != nil { // {
+		return nil, err
+	}
+	var fields []field
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, err
+		}
+		fields = append(fields, field{fmt.Sprint(name), value})
+	}
+	return fields, nil
+}
