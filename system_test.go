@@ -54,7 +54,7 @@ func TestImportMarks(t *testing.T) {
 func TestInfoCountsEntities(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t)
-	empty := s.Info()
+	empty := s.MustInfo()
 	if empty.Seq != 1 || empty.FirstSeq != 1 || empty.Epoch != 1 || empty.Head != s.Log().Head() || !empty.Writable {
 		t.Errorf("a new store: %+v", empty)
 	}
@@ -63,7 +63,7 @@ func TestInfoCountsEntities(t *testing.T) {
 	s.Must(metalog.CreateGroup{ID: "g"})
 	s.Must(commit("g", "orders", 1, 5))
 	registerBrokers(s, 1)
-	info := s.Info()
+	info := s.MustInfo()
 	for noun, want := range map[string]uint64{"topics": 1, "segments": 1, "groups": 1, "offsets": 1, "brokers": 1, "cascades": 0} {
 		if got := info.Entities[noun]; got != want {
 			t.Errorf("%s: %d, want %d", noun, got, want)
