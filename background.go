@@ -63,17 +63,22 @@ func (s *Store) sweep(ctx context.Context) {
 	if s.opts.SweepInterval < 0 {
 		return
 	}
-	ticker := time.NewTicker(s.opts.SweepInterval)
-	defer ticker.Stop()
+	transactions := time.NewTicker(s.opts.SweepInterval)
+	defer transactions.Stop()
+	offsets := time.NewTicker(s.opts.OffsetsCheckInterval)
+	defer offsets.Stop()
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-			err := errors.Join(s.expireTransactions(ctx), s.expireOffsets(ctx))
-			if err != nil && ctx.Err() == nil && s.failed() == nil {
-				s.opts.Logger.Error("sweep", "err", err)
-			}
+		case <-transactions.C:
+			err = s.expireTransactions(ctx)
+		case <-offsets.C:
+			err = s.expireOffsets(ctx)
+		}
+		if err != nil && ctx.Err() == nil && s.failed() == nil {
+			s.opts.Logger.Error("sweep", "err", err)
 		}
 	}
 }
@@ -107,14 +112,30 @@ func (s *Store) expireOffsets(ctx context.Context) error {
 		return err
 	}
 	for _, g := range groups {
-		if len(g.Members) > 0 {
-			continue
+		old, err := s.hasOlder(ctx, g, before)
+		if err == nil && old {
+			err = s.expireGroup(ctx, ExpireOffsets{Group: g.ID, Before: before})
 		}
-		if err := s.expireGroup(ctx, ExpireOffsets{Group: g.ID, Before: before}); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hasOlder looks before the sequencer is asked, which everybody waits for.
+func (s *Store) hasOlder(ctx context.Context, g events.Group, before events.Time) (bool, error) {
+	if len(g.Members) > 0 {
+		return false, nil
+	}
+	return ask(ctx, s.queries, func(r *views.Reader) (bool, error) {
+		for o, err := range r.Offsets(g) {
+			if err != nil || o.CommittedAt < before {
+				return err == nil, err
+			}
+		}
+		return false, nil
+	})
 }
 
 func (s *Store) expireGroup(ctx context.Context, cmd ExpireOffsets) error {

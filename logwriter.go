@@ -17,6 +17,8 @@ type logWriter struct {
 	fail   func(error)   // stops the store
 	failed func() error  // why it stopped, or nil
 	flush  chan struct{} // one slot: there are rows to flush
+
+	continues chan struct{} // one slot: a cascade goes on in further records
 }
 
 // run works until in is closed.
@@ -41,6 +43,9 @@ func (w *logWriter) commit(g *group) {
 	}
 	w.db.Publish(g.state)
 	for _, req := range g.waiting {
+		if req.result.Continues {
+			wake(w.continues) // not earlier: whoever goes on looks at what is published
+		}
 		close(req.done)
 	}
 	if g.state.Frozen() {

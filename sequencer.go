@@ -65,7 +65,6 @@ type sequencer struct {
 	room        func(bytes int64) error // of the log
 	fail        func(error)             // stops the store
 	failed      func() error            // why it stopped, or nil
-	continues   chan struct{}           // one slot: a cascade goes on in further records
 	log         *slog.Logger
 
 	open     *group      // gathers
@@ -220,11 +219,7 @@ func (s *sequencer) step(req *request) (Result, error) {
 		s.fail(err)
 		return Result{}, err
 	}
-	result := events.ResultOf(rec)
-	if result.Continues {
-		wake(s.continues)
-	}
-	return result, nil
+	return events.ResultOf(rec), nil
 }
 
 func (r *request) meta(cause *events.Position) events.Meta {

@@ -48,6 +48,12 @@ type Options struct {
 	FlushInterval time.Duration
 	// SegmentSize of the log, in bytes. 0: 8 MiB.
 	SegmentSize int
+	// SnapshotEvery is after how many records a snapshot is taken. 0: 250,000;
+	// negative: never.
+	SnapshotEvery int64
+	// SnapshotBytes is what snapshots may take together; the two newest stay
+	// whatever they take. 0: 2 GiB.
+	SnapshotBytes int64
 	// MinFreeBytes of disk are kept in reserve: writes are refused before. 0: 64
 	// MiB; negative: none.
 	MinFreeBytes int64
@@ -55,9 +61,12 @@ type Options struct {
 	// that is not committed again, as Kafka's offsets.retention.minutes. 0: 7
 	// days; negative: for ever.
 	OffsetsRetention time.Duration
-	// SweepInterval is how often offsets and transactions are looked through for
-	// what has timed out. 0: 10 s; negative: never.
+	// SweepInterval is how often transactions are looked through for what has
+	// timed out. 0: 10 s; negative: never, and no offsets either.
 	SweepInterval time.Duration
+	// OffsetsCheckInterval is the same for offsets, as Kafka's
+	// offsets.retention.check.interval.ms. 0: 10 minutes.
+	OffsetsCheckInterval time.Duration
 
 	// For tests; nil: time.Now, uuid.NewV7, the log in the directory.
 	Clock func() time.Time
@@ -77,8 +86,10 @@ func (o Options) withDefaults() Options {
 	defaultTo(&o.CommandWindow, 262_144)
 	defaultTo(&o.DigestEvery, 10_000)
 	defaultTo(&o.FlushInterval, time.Second)
+	defaultTo(&o.SnapshotEvery, replay.DefaultEvery)
 	defaultTo(&o.OffsetsRetention, 7*24*time.Hour)
 	defaultTo(&o.SweepInterval, 10*time.Second)
+	defaultTo(&o.OffsetsCheckInterval, 10*time.Minute)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -106,6 +117,9 @@ type Store struct {
 	log  eventlog.Log
 	db   *views.DB
 
+	snapshots    replay.Snapshots
+	snapshotting sync.Mutex // held to create and remove snapshots
+
 	queue     chan *request
 	flush     chan struct{} // one slot: there are rows to flush
 	continues chan struct{} // one slot: there may be cascades to go on with
@@ -115,7 +129,7 @@ type Store struct {
 	closed  bool
 
 	pipeline   sync.WaitGroup     // sequencer and log writer: until queue is closed
-	background sync.WaitGroup     // flusher, cascades, sweeps: until stop
+	background sync.WaitGroup     // flusher, cascades, sweeps, snapshots: until stop
 	stop       context.CancelFunc // of background
 }
 
@@ -162,20 +176,22 @@ func lockDir(opts Options) (*eventlog.DirLock, error) {
 	return eventlog.Lock(opts.Path, opts.Holder)
 }
 
-// What a data directory holds.
+// What a data directory holds besides snapshots.
 const (
-	logDir    = "log"
-	viewsFile = "views.db"
+	logDir    = replay.LogDir
+	viewsFile = replay.ViewsFile
 )
 
 func (s *Store) openData(ctx context.Context) (err error) {
-	if s.db, err = s.openViews(); err != nil {
+	s.snapshots = replay.Snapshots{Dir: filepath.Join(s.opts.Path, replay.SnapshotsDir), Clock: s.opts.Clock}
+	witness, err := s.openViews(ctx)
+	if err != nil {
 		return err
 	}
 	file, err := eventlog.Open(filepath.Join(s.opts.Path, logDir), eventlog.Options{
 		Logger:       s.opts.Logger,
 		SegmentSize:  s.opts.SegmentSize,
-		Witness:      s.db.Checkpoint().Seq,
+		Witness:      witness,
 		MinFreeBytes: s.opts.MinFreeBytes,
 	})
 	if err != nil {
@@ -184,22 +200,12 @@ func (s *Store) openData(ctx context.Context) (err error) {
 	if s.log = file; s.opts.wrap != nil {
 		s.log = s.opts.wrap(file)
 	}
-	return projector.CatchUp(ctx, s.db, s.log, nil)
-}
-
-// openViews opens the views. What can't be read is put aside, to be made anew
-// from the log: the log is the truth, and the views can only be behind it.
-func (s *Store) openViews() (*views.DB, error) {
-	opts := views.Options{Path: filepath.Join(s.opts.Path, viewsFile), MaxPendingBytes: s.opts.MaxPendingBytes}
-	db, err := views.Open(opts)
-	if errors.Is(err, views.ErrSchema) || errors.Is(err, ErrCorrupt) {
-		s.opts.Logger.Warn("views are made anew from the log", "why", err)
-		if err := replay.SetAside(opts.Path); err != nil {
-			return nil, err
+	if s.db == nil {
+		if err := s.recoverViews(ctx); err != nil {
+			return err
 		}
-		return views.Open(opts)
 	}
-	return db, err
+	return projector.CatchUp(ctx, s.db, s.log, nil)
 }
 
 // create gives a new log its first record.
@@ -217,10 +223,10 @@ func (s *Store) start() {
 	seq := &sequencer{
 		queue: s.queue, idle: idle, out: groups, tx: s.db.Writer(), db: s.db,
 		clock: s.opts.Clock, newID: s.opts.NewID, digestEvery: s.opts.DigestEvery, flushEvery: s.opts.FlushInterval,
-		room: s.log.Room, fail: s.fail, failed: s.failed, continues: s.continues, log: s.opts.Logger,
+		room: s.log.Room, fail: s.fail, failed: s.failed, log: s.opts.Logger,
 		open: newGroup(), head: head, last: s.db.Checkpoint().Time,
 	}
-	writer := &logWriter{in: groups, idle: idle, log: s.log, db: s.db, fail: s.fail, failed: s.failed, flush: s.flush}
+	writer := &logWriter{in: groups, idle: idle, log: s.log, db: s.db, fail: s.fail, failed: s.failed, flush: s.flush, continues: s.continues}
 	s.pipeline.Go(seq.run)
 	s.pipeline.Go(writer.run)
 
@@ -229,6 +235,7 @@ func (s *Store) start() {
 	s.background.Go(func() { s.flushRows(ctx) })
 	s.background.Go(func() { s.continueCascades(ctx) })
 	s.background.Go(func() { s.sweep(ctx) })
+	s.background.Go(func() { s.takeSnapshots(ctx) })
 }
 
 // Execute implements [Executor].

@@ -77,9 +77,10 @@ func Unmarshal(data []byte, v any) error { return decodeStrict(data, v) }
 
 func decodeStrict(data []byte, v any) error { return decMode.Unmarshal(data, v) }
 
-// DecodeRecord decodes a record. Anything that AppendRecord can't have written
-// is ErrCorrupt, and so is an event of an unknown type, version or field: a
-// reader that does not know an event must stop, not skip it.
+// DecodeRecord decodes a record. What is not a record is ErrCorrupt, and so is an
+// event of an unknown type, version or field: a reader that does not know an
+// event must stop, not skip it. That the bytes are the one encoding of what they
+// say is not checked here; 'metalog verify' does.
 func DecodeRecord(data []byte) (*Record, error) {
 	wire, err := decodeEnvelope(data)
 	if err != nil {

@@ -10,10 +10,10 @@ func PeekRecord(data []byte) (seq uint64, t Time, prev Hash, err error) {
 	fields := p.head(cborArray)
 	version := p.head(cborUint)
 	seq = p.head(cborUint)
-	t = p.time()
+	t = Time(p.head(cborUint))
 	size := p.head(cborBytes)
 	switch {
-	case p.bad || fields != 6 || size != uint64(len(prev)) || len(p.rest) < len(prev) || seq == 0:
+	case p.bad || fields != 6 || t < 0 || size != uint64(len(prev)) || len(p.rest) < len(prev) || seq == 0:
 		err = Errorf(CodeCorrupt, "not a record")
 	case version != recordVersion:
 		err = Errorf(CodeCorrupt, "record version %d is not known (newest: %d); a newer metalog wrote it", version, recordVersion)
@@ -71,11 +71,4 @@ func (p *peeker) argument(info byte) uint64 {
 	}
 	p.bad = n < least
 	return n
-}
-
-func (p *peeker) time() Time {
-	if len(p.rest) > 0 && p.rest[0]>>5 == cborNegative {
-		return -1 - Time(p.head(cborNegative))
-	}
-	return Time(p.head(cborUint))
 }

@@ -39,12 +39,15 @@ type Frame struct {
 
 // Record decodes the record in the frame.
 func (f Frame) Record() (*events.Record, error) {
-	rec, err := events.DecodeRecord(f.Bytes[headerBytes:])
+	rec, err := events.DecodeRecord(f.Encoded())
 	if err == nil {
 		rec.Hash = f.Hash
 	}
 	return rec, err
 }
+
+// Encoded gives the record's bytes, which the frame keeps.
+func (f Frame) Encoded() []byte { return f.Bytes[headerBytes:] }
 
 // ParseFrame checks that b is a whole frame and gives its parts. That it follows
 // another frame is the caller's to check, by Seq and Prev. The frame keeps b.

@@ -36,7 +36,7 @@ func Lock(dir, holder string) (*DirLock, error) {
 	case err != nil:
 		return nil, events.Errorf(events.CodeUnavailable, "open %s: %w", dir, err)
 	case !locked:
-		return nil, events.Errorf(events.CodeUnavailable, "open %s: held by %s; use --server URL to work through a server that holds it, or wait until it is done", dir, holderOf(path))
+		return nil, events.Errorf(events.CodeUnavailable, "open %s: held by %s; work through it with --server URL if it is a server, or wait until it is done", dir, holderOf(path))
 	}
 	if err := l.SetHolder(holder); err != nil {
 		return nil, errors.Join(err, l.lock.Unlock())

@@ -61,15 +61,23 @@ func readState(dir string, clean *events.Head) (*state, error) {
 	return st, err
 }
 
-// judge tells whether d, where s stands, may be an unfinished group.
+// judge tells whether d, where s stands, may be an unfinished group. It has one
+// segment in memory at a time.
 func (s *scanner) judge(d *Damage) error {
-	rest, err := readRest(s.dir, s.segs[s.at:], s.off)
-	if err != nil {
-		return errors.Join(d, err)
+	off := s.off
+	for i := s.at; i < len(s.segs); i++ {
+		rest, err := readRest(s.dir, s.segs[i:i+1], off)
+		if err != nil {
+			return errors.Join(d, err)
+		}
+		if i == len(s.segs)-1 {
+			rest[0].data = rest[0].data[:min(int64(len(rest[0].data)), s.tail-rest[0].offset)]
+		}
+		if _, later := laterGroup(rest, d.Seq); later {
+			return d
+		}
+		off = 0
 	}
-	last := &rest[len(rest)-1]
-	last.data = last.data[:min(int64(len(last.data)), s.tail-last.offset)]
-	_, later := laterGroup(rest, d.Seq)
-	d.Unfinished = !d.intact && !later
+	d.Unfinished = !d.intact
 	return d
 }

@@ -126,6 +126,7 @@ func (a *app) noun(name, short string, verbs ...*cobra.Command) *cobra.Command {
 			}
 			return unknownVerb(cmd, args[0])
 		},
+		SuggestionsMinimumDistance: 2,
 	}
 	cmd.AddCommand(verbs...)
 	return cmd

@@ -21,9 +21,18 @@ func (a *app) producerAllocate() *cobra.Command {
 		Example: "  metalog producer allocate-ids --count 1000 --command-id broker-1-block-7",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.write(ctx, c, a.showResult)
+			return a.write(ctx, c, a.showBlock)
 		}),
 	}
 	cmd.Flags().Int64Var(&c.Count, "count", 1000, "how many")
 	return cmd
+}
+
+// showBlock prints a block of producer ids.
+func (a *app) showBlock(_ context.Context, _ metalog.MetadataStore, r metalog.Result) error {
+	return a.printObject(struct {
+		FirstID int64  `json:"first_id"`
+		Count   int64  `json:"count"`
+		Seq     uint64 `json:"seq"`
+	}{r.FirstID, r.Count, r.Seq})
 }

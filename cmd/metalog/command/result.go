@@ -29,11 +29,6 @@ func (a *app) showDone(done string) shower {
 	}
 }
 
-// showResult prints what the store told of a command.
-func (a *app) showResult(_ context.Context, _ metalog.MetadataStore, r metalog.Result) error {
-	return a.printObject(r)
-}
-
 // printPlan prints the events of a command that is not done.
 func (a *app) printPlan(planned []events.EventView) error {
 	if a.format != formatTable {

@@ -94,7 +94,7 @@ func (s *server) openStore(ctx context.Context) (err error) {
 func (s *server) holder(url string) string {
 	text := fmt.Sprintf("'metalog serve' (process %d)", os.Getpid())
 	if url != "" {
-		text += "; add --server " + url
+		text += " at --server " + url
 	}
 	return text
 }

@@ -34,7 +34,7 @@ func printTable[T any](w io.Writer, rows []T, columns []column[T]) error {
 		for i, c := range columns {
 			cells[i] = cellText(c.cell(row))
 		}
-		fmt.Fprintln(table, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
 	return table.Flush()
 }

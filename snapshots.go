@@ -1,0 +1,131 @@
+package metalog
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/metalog/metalog/replay"
+	"github.com/metalog/metalog/views"
+)
+
+// openViews opens the views' file and reads all of its pages. It leaves db nil
+// when the file is missing, empty or of no use: recoverViews makes it anew then, once
+// the log is open. It returns the highest seq that views or snapshots are at,
+// which the log must have.
+func (s *Store) openViews(ctx context.Context) (witness uint64, err error) {
+	if witness, err = s.snapshots.Witness(); err != nil {
+		return 0, err
+	}
+	if info, err := os.Stat(s.viewsOptions().Path); errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
+		return witness, nil
+	}
+	db, err := views.Open(s.viewsOptions())
+	if err != nil {
+		return witness, s.unusable(err)
+	}
+	witness = max(witness, db.Checkpoint().Seq)
+	if err := db.CheckPages(ctx); err != nil {
+		return witness, s.unusable(errors.Join(err, db.Close()))
+	}
+	s.db = db
+	return witness, nil
+}
+
+func (s *Store) viewsOptions() views.Options {
+	return views.Options{Path: filepath.Join(s.opts.Path, viewsFile), MaxPendingBytes: s.opts.MaxPendingBytes}
+}
+
+// unusable returns nil if err means that the views have to be made anew: the log
+// is the truth, and the views can only be behind it.
+func (s *Store) unusable(err error) error {
+	if errors.Is(err, views.ErrSchema) || errors.Is(err, ErrCorrupt) {
+		s.opts.Logger.Warn("views can't be used", "why", err)
+		return nil
+	}
+	return err
+}
+
+// recoverViews makes the views anew: from the newest good snapshot, or empty.
+// Catching up does the rest.
+func (s *Store) recoverViews(ctx context.Context) (err error) {
+	opts := s.viewsOptions()
+	if _, err := os.Stat(opts.Path); err == nil {
+		if err := replay.SetAside(opts.Path); err != nil {
+			return err
+		}
+	}
+	snap, found, err := s.snapshots.Recover(ctx, s.log, opts.Path, s.opts.Logger)
+	if err != nil {
+		return err
+	}
+	if head := s.log.Head().Seq; head > 0 {
+		s.opts.Logger.Warn("views are made anew", "from_snapshot", found, "snapshot_seq", snap.Seq, "records_to_apply", head-snap.Seq)
+	}
+	s.db, err = views.Open(opts)
+	return err
+}
+
+// CreateSnapshot makes a durable copy of the views as they are now, and removes
+// snapshots that need not be kept any more. Writers go on meanwhile.
+func (s *Store) CreateSnapshot(ctx context.Context) (replay.Snapshot, error) {
+	s.snapshotting.Lock()
+	defer s.snapshotting.Unlock()
+	snap, err := s.snapshots.Create(ctx, s.db)
+	if err != nil {
+		return snap, err
+	}
+	s.opts.Logger.Info("snapshot", "seq", snap.Seq, "bytes", snap.SizeBytes)
+	removed, err := s.snapshots.Prune(replay.Retention{Every: uint64(max(s.opts.SnapshotEvery, 0)), MaxBytes: s.opts.SnapshotBytes})
+	for _, old := range removed {
+		s.opts.Logger.Info("snapshot removed", "seq", old.Seq, "bytes", old.SizeBytes)
+	}
+	return snap, err
+}
+
+// ListSnapshots lists the snapshots, the oldest first.
+func (s *Store) ListSnapshots(context.Context) ([]replay.Snapshot, error) { return s.snapshots.List() }
+
+// takeSnapshots makes a snapshot whenever there are enough records after the
+// last one.
+func (s *Store) takeSnapshots(ctx context.Context) {
+	if s.opts.SnapshotEvery < 0 {
+		return
+	}
+	last, err := s.snapshots.Witness()
+	if err != nil {
+		s.opts.Logger.Error("no snapshots are taken", "err", err)
+		return
+	}
+	// Wait ends with an error when the log is closed or has stopped: no more
+	// records come then.
+	for s.log.Wait(ctx, last+uint64(s.opts.SnapshotEvery)) == nil {
+		snap, err := s.CreateSnapshot(ctx)
+		last = snap.Seq
+		if err != nil && ctx.Err() == nil {
+			s.opts.Logger.Error("snapshot", "err", err)
+			last = s.log.Head().Seq
+		}
+	}
+}
+
+// Backup copies the log up to its head and the newest snapshot to dir, which
+// holds nothing else or an earlier backup of this log. See [replay.Backup].
+// Writers go on meanwhile.
+func (s *Store) Backup(ctx context.Context, dir string) (replay.BackupReport, error) {
+	_, found, err := s.snapshots.Newest()
+	if err == nil && !found {
+		_, err = s.CreateSnapshot(ctx)
+	}
+	if err != nil {
+		return replay.BackupReport{}, err
+	}
+	epoch, err := ask(ctx, s.queries, (*views.Reader).Log)
+	if err != nil {
+		return replay.BackupReport{}, err
+	}
+	return replay.Backup(ctx, s.opts.Path, dir, replay.BackupOptions{
+		LogID: epoch.LogID, Epoch: epoch.Epoch, Head: s.log.Head(), Clock: s.opts.Clock,
+	})
+}
