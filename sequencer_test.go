@@ -176,6 +176,7 @@ func checkDoneOnce(t *testing.T, s *storetest.Store, there bool) {
 func TestFailedAppendWithFullMemory(t *testing.T) {
 	t.Parallel()
 	f := openFaulty(t, func(o *metalog.Options) { o.MaxPendingBytes = 1 })
+	f.Reopen() // nothing waits to be flushed now
 	f.arm()
 	first := f.submit(t, newTopic("first"))
 	<-f.log.entered

@@ -10,6 +10,12 @@ import (
 	"github.com/metalog/metalog/views"
 )
 
+// Snapshot tells what a durable copy of the views holds.
+type Snapshot = replay.Snapshot
+
+// BackupReport tells what is in a backup.
+type BackupReport = replay.BackupReport
+
 // openViews opens the views' file and reads all of its pages. It leaves db nil
 // when the file is missing, empty or of no use: recoverViews makes it anew then, once
 // the log is open. It returns the highest seq that views or snapshots are at,
@@ -69,7 +75,7 @@ func (s *Store) recoverViews(ctx context.Context) (err error) {
 
 // CreateSnapshot makes a durable copy of the views as they are now, and removes
 // snapshots that need not be kept any more. Writers go on meanwhile.
-func (s *Store) CreateSnapshot(ctx context.Context) (replay.Snapshot, error) {
+func (s *Store) CreateSnapshot(ctx context.Context) (Snapshot, error) {
 	s.snapshotting.Lock()
 	defer s.snapshotting.Unlock()
 	snap, err := s.snapshots.Create(ctx, s.db)
@@ -85,7 +91,7 @@ func (s *Store) CreateSnapshot(ctx context.Context) (replay.Snapshot, error) {
 }
 
 // ListSnapshots lists the snapshots, the oldest first.
-func (s *Store) ListSnapshots(context.Context) ([]replay.Snapshot, error) { return s.snapshots.List() }
+func (s *Store) ListSnapshots(context.Context) ([]Snapshot, error) { return s.snapshots.List() }
 
 // takeSnapshots makes a snapshot whenever there are enough records after the
 // last one.
@@ -113,17 +119,17 @@ func (s *Store) takeSnapshots(ctx context.Context) {
 // Backup copies the log up to its head and the newest snapshot to dir, which
 // holds nothing else or an earlier backup of this log. See [replay.Backup].
 // Writers go on meanwhile.
-func (s *Store) Backup(ctx context.Context, dir string) (replay.BackupReport, error) {
+func (s *Store) Backup(ctx context.Context, dir string) (BackupReport, error) {
 	_, found, err := s.snapshots.Newest()
 	if err == nil && !found {
 		_, err = s.CreateSnapshot(ctx)
 	}
 	if err != nil {
-		return replay.BackupReport{}, err
+		return BackupReport{}, err
 	}
 	epoch, err := ask(ctx, s.queries, (*views.Reader).Log)
 	if err != nil {
-		return replay.BackupReport{}, err
+		return BackupReport{}, err
 	}
 	return replay.Backup(ctx, s.opts.Path, dir, replay.BackupOptions{
 		LogID: epoch.LogID, Epoch: epoch.Epoch, Head: s.log.Head(), Clock: s.opts.Clock,

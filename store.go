@@ -173,6 +173,9 @@ func lockDir(opts Options) (*eventlog.DirLock, error) {
 	if _, err := os.Stat(filepath.Join(opts.Path, logDir)); opts.MustExist && errors.Is(err, fs.ErrNotExist) {
 		return nil, events.Errorf(events.CodeNotFound, "open %s: there is no store here; name its directory, or create one with 'metalog init'", opts.Path)
 	}
+	if err := replay.Unfinished(opts.Path); err != nil {
+		return nil, err
+	}
 	return eventlog.Lock(opts.Path, opts.Holder)
 }
 

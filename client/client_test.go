@@ -240,6 +240,32 @@ func TestViewWaitsForItsSeq(t *testing.T) {
 	}
 }
 
+// TestViewTellsItsSeq looks at what a view asks for: at first what its maker
+// wants to see, and then what it has seen.
+func TestViewTellsItsSeq(t *testing.T) {
+	server := startNATS(t)
+	asked := make(chan string, 2)
+	respond(t, server, func(m *nats.Msg) {
+		asked <- m.Header.Get(wire.HeaderMinSeq)
+		answer := nats.NewMsg(m.Reply)
+		answer.Header.Set(wire.HeaderSeq, "41")
+		answer.Data = []byte("{}")
+		if err := m.RespondMsg(answer); err != nil {
+			t.Error(err)
+		}
+	})
+	view, err := connect(t, server, client.Options{}).View(t.Context(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := view.GetTopic(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	if first, second := <-asked, <-asked; first != "7" || second != "41" {
+		t.Errorf("asked for seq %q and then %q, want 7 and 41", first, second)
+	}
+}
+
 func TestViewNeverGoesBack(t *testing.T) {
 	store := openStore(t)
 	server := startNATS(t)

@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/metalog/metalog"
-	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/wire"
 )
-
-// maxVerify bounds a verification whose context has no deadline.
-const maxVerify = 24 * time.Hour
 
 var errDisconnected = errors.New("the connection was lost")
 
@@ -22,15 +17,7 @@ var errDisconnected = errors.New("the connection was lost")
 // does. It takes as long as reading the whole log takes: Options.Timeout does not
 // bound it, but it ends when the connection breaks. Progress is not told.
 func (c *Client) Verify(ctx context.Context, opts metalog.VerifyOptions) (metalog.VerifyReport, error) {
-	ctx, cancel := context.WithTimeout(ctx, maxVerify)
-	defer cancel()
-	ctx, stop := c.whileConnected(ctx)
-	defer stop()
-	report, err := ask(ctx, c.reads, wire.Verify, opts)
-	if err != nil && errors.Is(context.Cause(ctx), errDisconnected) {
-		err = events.Errorf(events.CodeUnavailable, "verify: %w before %s answered; verify again", errDisconnected, c.url)
-	}
-	return report, err
+	return askLong(ctx, c, wire.Verify, opts)
 }
 
 // whileConnected makes a context that ends when the connection breaks. Its stop

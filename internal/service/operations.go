@@ -94,6 +94,9 @@ var reads = []operation{
 	query(wire.ReadEvents, readEvents),
 	query(wire.PlanEvents, plan),
 	query(wire.Verify, verify),
+	query(wire.CreateSnapshot, createSnapshot),
+	query(wire.ListSnapshots, listSnapshots),
+	query(wire.Backup, backup),
 }
 
 func orAll(partition *int32) int32 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -214,15 +215,26 @@ func TestCloseGivesUp(t *testing.T) {
 // wait for what a command is to write.
 func TestWaitingReadsDoNotStopCommands(t *testing.T) {
 	f := start(t, Options{MaxConcurrent: 1})
-	waiting := make(chan error, 1)
-	go func() {
-		_, err := f.asker.RequestMsgWithContext(t.Context(), request("topic.list", "", wire.HeaderMinSeq, "2"))
-		waiting <- err
-	}()
+	inbox, err := f.asker.SubscribeSync(f.asker.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := request("topic.list", "", wire.HeaderMinSeq, "2")
+	waiting.Reply = inbox.Subject
+	if err := f.asker.PublishMsg(waiting); err != nil {
+		t.Fatal(err)
+	}
+	for len(f.service.readSlots) == 0 {
+		runtime.Gosched() // until the read has its slot
+	}
 	if reply := f.ask(t, request("group.create", `{"id":"g"}`)); reply.Header.Get(micro.ErrorCodeHeader) != "" {
 		t.Errorf("command: %s", reply.Data)
 	}
-	if err := <-waiting; err != nil {
-		t.Error(err)
+	reply, err := inbox.NextMsgWithContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply.Header.Get(micro.ErrorCodeHeader) != "" {
+		t.Errorf("read: %s", reply.Data)
 	}
 }

@@ -57,6 +57,10 @@ type (
 	Scope struct {
 		Scope events.EntityRef `json:"scope"`
 	}
+	// Directory is one on the server's machine.
+	Directory struct {
+		Dir string `json:"dir"` // absolute
+	}
 	// Plan has a command of which only the events are wanted.
 	Plan struct {
 		Op      string          `json:"op"`
@@ -105,4 +109,8 @@ var (
 	ReadEvents = Query[metalog.EventQuery, EventPage]{"events.read"}
 	PlanEvents = Query[Plan, []events.EventView]{"plan"}
 	Verify     = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
+
+	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
+	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}
+	Backup         = Query[Directory, metalog.BackupReport]{"backup"}
 )

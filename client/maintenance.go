@@ -1,0 +1,45 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/wire"
+)
+
+// CreateSnapshot has the server make a snapshot, as metalog.Store.CreateSnapshot
+// does. Options.Timeout does not bound it.
+func (c *Client) CreateSnapshot(ctx context.Context) (metalog.Snapshot, error) {
+	return askLong(ctx, c, wire.CreateSnapshot, wire.Nothing{})
+}
+
+// ListSnapshots lists the server's snapshots, the oldest first.
+func (c *Client) ListSnapshots(ctx context.Context) ([]metalog.Snapshot, error) {
+	return ask(ctx, c.reads, wire.ListSnapshots, wire.Nothing{})
+}
+
+// Backup has the server back up to a directory of its own machine, an absolute
+// path, as metalog.Store.Backup does. Options.Timeout does not bound it.
+func (c *Client) Backup(ctx context.Context, dir string) (metalog.BackupReport, error) {
+	return askLong(ctx, c, wire.Backup, wire.Directory{Dir: dir})
+}
+
+// maxLong bounds long work whose context has no deadline.
+const maxLong = 24 * time.Hour
+
+// askLong asks for work of any length. It ends when the connection breaks: the
+// answer would not come any more.
+func askLong[Req, Ans any](ctx context.Context, c *Client, q wire.Query[Req, Ans], req Req) (Ans, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxLong)
+	defer cancel()
+	ctx, stop := c.whileConnected(ctx)
+	defer stop()
+	answer, err := ask(ctx, c.reads, q, req)
+	if err != nil && errors.Is(context.Cause(ctx), errDisconnected) {
+		err = events.Errorf(events.CodeUnavailable, "%s: %w before %s answered; ask again", q.Op, errDisconnected, c.url)
+	}
+	return answer, err
+}

@@ -1,0 +1,148 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/client"
+	"github.com/metalog/metalog/replay"
+)
+
+// maintained is a store that can be asked to look after its files.
+type maintained interface {
+	CreateSnapshot(ctx context.Context) (metalog.Snapshot, error)
+	ListSnapshots(ctx context.Context) ([]metalog.Snapshot, error)
+	Backup(ctx context.Context, dir string) (metalog.BackupReport, error)
+}
+
+var _ = []maintained{(*metalog.Store)(nil), (*client.Client)(nil)}
+
+// maintain runs a command on a store's files, by way of the store.
+func (a *app) maintain(ctx context.Context, body func(maintained) error) error {
+	return a.read(ctx, func(store metalog.MetadataStore) error {
+		m, ok := store.(maintained)
+		if !ok {
+			return fmt.Errorf("%T looks after no files", store)
+		}
+		return body(m)
+	})
+}
+
+// offline refuses a server: the command works on files that nobody else may have
+// open.
+func (a *app) offline(what string) error {
+	if a.serverURL() != "" {
+		return usagef("%s works on a directory that no server has: stop the server, and use --data", what)
+	}
+	return nil
+}
+
+func (a *app) snapshotCommand() *cobra.Command {
+	return a.noun("snapshot", "Copies of the views, for recovery and for reading earlier states",
+		a.snapshotCreate(), a.snapshotList(), a.snapshotRestore())
+}
+
+func (a *app) snapshotCreate() *cobra.Command {
+	return &cobra.Command{
+		Use:   "create",
+		Short: "Make a snapshot of the views",
+		Long: `Make a durable, checksummed copy of the views as they are now. A server goes on
+meanwhile. The two newest snapshots are kept, and older ones some distance apart.`,
+		Example: "  metalog snapshot create\n  metalog --server nats://127.0.0.1:4222 snapshot create",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			return a.maintain(ctx, func(m maintained) error {
+				snap, err := m.CreateSnapshot(ctx)
+				if err != nil {
+					return err
+				}
+				return a.printObject(snap)
+			})
+		}),
+	}
+}
+
+func (a *app) snapshotList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the snapshots, the oldest first",
+		Example: "  metalog snapshot list -o json",
+		Args:    cobra.NoArgs,
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			return a.maintain(ctx, func(m maintained) error {
+				list, err := m.ListSnapshots(ctx)
+				if err != nil {
+					return err
+				}
+				return printList(a, "snapshots", list, snapshotColumns...)
+			})
+		}),
+	}
+}
+
+var snapshotColumns = []column[metalog.Snapshot]{
+	{"SEQ", func(s metalog.Snapshot) any { return s.Seq }},
+	{"TIME", func(s metalog.Snapshot) any { return s.Time }},
+	{"EPOCH", func(s metalog.Snapshot) any { return s.Epoch }},
+	{"SCHEMA", func(s metalog.Snapshot) any { return s.SchemaVersion }},
+	{"BYTES", func(s metalog.Snapshot) any { return s.SizeBytes }},
+	{"CREATED", func(s metalog.Snapshot) any { return s.CreatedAt }},
+	{"DIGEST", func(s metalog.Snapshot) any { return s.Digest }},
+}
+
+func (a *app) snapshotRestore() *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "restore [SEQ]",
+		Short: "Replace the views by a snapshot, and catch up with the log",
+		Long: `Replace the views by a snapshot, the newest unless a seq is given, and bring them up
+to the end of the log. The log is not rewound: what happened after the snapshot is applied
+again. The views that were there are kept as views.db.unusable.`,
+		Example: "  metalog snapshot restore --dry-run\n  metalog snapshot restore 250000",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			order := replay.SnapshotRestore{DryRun: dryRun}
+			if len(args) > 0 {
+				seq, err := parseUint64(args[0])
+				if err != nil {
+					return usageError{fmt.Errorf("SEQ: %w", err)}
+				}
+				order.Seq = seq
+			}
+			return a.restoreSnapshot(ctx, order)
+		}),
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check the snapshot and show what would be done, and change nothing")
+	return cmd
+}
+
+func (a *app) restoreSnapshot(ctx context.Context, order replay.SnapshotRestore) error {
+	if err := a.offline("snapshot restore"); err != nil {
+		return err
+	}
+	show, end := a.display()
+	order.Progress = func(seq uint64) { show("applied up to seq %d", seq) }
+	restored, err := replay.RestoreSnapshot(ctx, a.data, order)
+	end()
+	if err != nil {
+		return err
+	}
+	did := "restored the views from snapshot %d and applied %d records up to seq %d"
+	if restored.DryRun {
+		did = "would restore the views from snapshot %d and apply %d records up to seq %d"
+	}
+	return a.say(restored, did, restored.Snapshot.Seq, restored.Records, restored.Head.Seq)
+}
+
+// display returns a function that shows how far something is, on a terminal, and
+// one that ends that.
+func (a *app) display() (show func(format string, args ...any), end func()) {
+	if !isTerminal(a.err) {
+		return func(string, ...any) {}, func() {}
+	}
+	show = func(format string, args ...any) { fmt.Fprintf(a.err, "\r"+format+"\033[K", args...) }
+	return show, func() { fmt.Fprint(a.err, "\r\033[K") }
+}

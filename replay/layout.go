@@ -1,0 +1,8 @@
+package replay
+
+// What a data directory holds.
+const (
+	LogDir       = "log"
+	ViewsFile    = "views.db"
+	SnapshotsDir = "snapshots"
+)

@@ -1,0 +1,78 @@
+package replay
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/durable"
+	"github.com/metalog/metalog/internal/eventlog"
+)
+
+// staging is a data directory in the making. All of it is made in a directory
+// below, whose parts are moved to their places at the end, the log last: until
+// then a store finds no log there, and the run can be repeated.
+type staging struct {
+	dir  string
+	temp string
+	lock *eventlog.DirLock
+}
+
+const stagingDir = "unfinished"
+
+// newStaging takes a directory that is empty, not there, or left by a run that
+// was interrupted. The caller closes it.
+func newStaging(dir, holder string) (*staging, error) {
+	temp := filepath.Join(dir, stagingDir)
+	allowed := []string{lockName, stagingDir}
+	if _, err := os.Stat(temp); err == nil {
+		allowed = append(allowed, SnapshotsDir) // moved there before the interruption
+	}
+	if err := onlyEntries(dir, allowed...); err != nil {
+		return nil, err
+	}
+	lock, err := eventlog.Lock(dir, holder)
+	if err != nil {
+		return nil, err
+	}
+	s := &staging{dir: dir, temp: temp, lock: lock}
+	err = errors.Join(os.RemoveAll(temp), os.RemoveAll(filepath.Join(dir, SnapshotsDir)))
+	if err == nil {
+		err = durable.MkdirAll(s.path(LogDir))
+	}
+	if err != nil {
+		return nil, errors.Join(events.Errorf(events.CodeUnavailable, "%s: %w", dir, err), s.close())
+	}
+	return s, nil
+}
+
+// Unfinished returns an error if a restore or a repair into dir has not come to
+// its end: what is there must not be taken for an empty store.
+func Unfinished(dir string) error {
+	_, noTemp := os.Stat(filepath.Join(dir, stagingDir))
+	_, noLog := os.Stat(filepath.Join(dir, LogDir))
+	if noTemp != nil || noLog == nil {
+		return nil
+	}
+	return events.Errorf(events.CodeUnavailable, "%s: a restore or repair into it is under way or was interrupted; run it again", dir)
+}
+
+// path returns where a part is made.
+func (s *staging) path(part string) string { return filepath.Join(s.temp, part) }
+
+// publish moves the parts to their places.
+func (s *staging) publish() error {
+	for _, part := range []string{SnapshotsDir, LogDir} {
+		err := durable.Rename(s.path(part), filepath.Join(s.dir, part))
+		if err != nil && !(part == SnapshotsDir && errors.Is(err, os.ErrNotExist)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// close removes what was not published, and gives the directory back.
+func (s *staging) close() error {
+	return errors.Join(os.RemoveAll(s.temp), s.lock.Unlock())
+}
