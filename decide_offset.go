@@ -61,8 +61,8 @@ func (c *checks) offsets(offsets []OffsetCommit) {
 	if len(offsets) == 0 {
 		c.fail("offsets", "is missing; give at least one")
 	}
-	if n := len(offsets); n > events.MaxRecordEvents {
-		c.fail("offsets", "has %d entries, the limit is %d; split the commit", n, events.MaxRecordEvents)
+	if n := len(offsets); n > events.MaxRecordEvents && c.err == nil {
+		c.err = events.Errorf(events.CodeTooLarge, "offsets: has %d entries, the limit is %d; split the commit", n, events.MaxRecordEvents)
 	}
 	for i := range offsets {
 		if c.offset(&offsets[i]); c.err != nil {

@@ -124,6 +124,13 @@ func (d *decision) newAssignment(ref events.PartitionRef, replicas events.Broker
 	if a.ISR = isr; len(isr) == 0 {
 		a.ISR = replicas
 	}
+	marks, err := d.view.Watermarks(ref.TopicID, ref.Partition)
+	if err != nil {
+		return a, err
+	}
+	if marks.Revision != 0 { // it was assigned before: epochs go on from there
+		a.LeaderEpoch = marks.LeaderEpoch + 1
+	}
 	return a, d.lead(ref, &a, leader)
 }
 

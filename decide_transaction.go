@@ -15,8 +15,8 @@ type Producer struct {
 	ProducerEpoch   int16  `json:"producer_epoch"`
 }
 
-// BeginTransaction begins a transaction. A producer with an older epoch than
-// the transactional id has seen is ErrFenced.
+// BeginTransaction begins a transaction. A producer with an older id or epoch
+// than the transactional id has seen is ErrFenced.
 type BeginTransaction struct {
 	Producer
 	TimeoutMs int32 `json:"timeout_ms,omitempty"` // 0: 60,000, as Kafka
@@ -101,7 +101,7 @@ func (c BeginTransaction) decide(d *decision) error {
 	if exists && row.State.Open() {
 		return events.Errorf(events.CodeConflict, "%s: it has a transaction in state %s; end that first", transactionLabel(c.TransactionalID), row.State)
 	}
-	if exists && c.ProducerID == row.ProducerID && c.ProducerEpoch < row.ProducerEpoch {
+	if exists && older(c.Producer, row.TransactionRef) {
 		return fenced(row, c.Producer)
 	}
 	if err := d.producerIsFree(c.Producer); err != nil {
@@ -113,6 +113,13 @@ func (c BeginTransaction) decide(d *decision) error {
 	}
 	d.emit(&events.TransactionBegun{TransactionRef: events.TransactionRef(c.Producer), TimeoutMs: timeout})
 	return nil
+}
+
+// older reports whether p was overtaken: ids are allocated upwards, and an id's
+// epoch is raised to fence who has it.
+func older(p Producer, present events.TransactionRef) bool {
+	return p.ProducerID < present.ProducerID ||
+		p.ProducerID == present.ProducerID && p.ProducerEpoch < present.ProducerEpoch
 }
 
 // producerIsFree rejects a producer id that nobody was given, or that another

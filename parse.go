@@ -2,6 +2,7 @@ package metalog
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,10 +128,17 @@ func checkKeys(data []byte, path string, t reflect.Type) error {
 	return nil
 }
 
-// checkNested goes into lists of objects.
+// checkNested goes into lists of objects, and reads what is written as text (a
+// time, an id, a scope): encoding/json would not say which field has it wrong.
 func checkNested(data []byte, path string, t reflect.Type) error {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	if _, ok := reflect.New(t).Interface().(encoding.TextUnmarshaler); ok {
+		if err := json.Unmarshal(data, reflect.New(t).Interface()); err != nil {
+			return fieldError(path, "%s does not fit here: %w", data, jsonError(err))
+		}
+		return nil
 	}
 	if t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Struct {
 		return nil

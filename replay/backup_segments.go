@@ -59,6 +59,9 @@ func (c *logCopy) copy(ctx context.Context, logDir string, head events.Head) err
 
 func (c *logCopy) copyFrames(ctx context.Context, logDir string, last uint64) error {
 	for at, err := range eventlog.Scan(ctx, logDir, c.after.Seq+1) {
+		if err == nil && at.Segment != c.source {
+			err = ctx.Err() // Scan looks only now and then, and small segments take many syncs
+		}
 		if err == nil {
 			err = c.add(at)
 		}

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"go.etcd.io/bbolt"
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
@@ -249,66 +248,6 @@ func TestVerifyTail(t *testing.T) {
 	wantFinding(t, verify(t, dir, replay.VerifyOptions{Expect: expect}), replay.FindingDamage, "was durable")
 }
 
-// TestVerifyViews: views that are not what the log makes of them.
-func TestVerifyViews(t *testing.T) {
-	t.Parallel()
-	source := closedStore(t)
-	tests := []struct {
-		name   string
-		change func(t *testing.T, dir string)
-		kind   replay.FindingKind
-		text   string // of a finding without a rebuild; empty: there is none
-		deep   string // of one with a rebuild
-	}{
-		{"row altered", func(t *testing.T, dir string) { alter(t, dir, "topics", []byte("altered")) }, replay.FindingViews, "rows were altered", "topics: row"},
-		{"row removed", func(t *testing.T, dir string) { alter(t, dir, "topics", nil) }, replay.FindingViews, "rows were altered", "is missing"},
-		{"index altered", func(t *testing.T, dir string) { alter(t, dir, "topics_by_name", nil) }, replay.FindingViews, "", "topics_by_name: row"},
-		{"of another log", func(t *testing.T, dir string) {
-			if err := os.CopyFS(filepath.Join(dir, "other"), os.DirFS(otherStore(t))); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Rename(filepath.Join(dir, "other", "views.db"), filepath.Join(dir, "views.db")); err != nil {
-				t.Fatal(err)
-			}
-		}, replay.FindingViews, "the views' checkpoint has", "not those of a rebuild"},
-		{"damaged", func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "views.db"), make([]byte, 100_000))
-		}, replay.FindingViews, "damaged", "damaged"},
-		{"snapshot altered", func(t *testing.T, dir string) {
-			paths, err := filepath.Glob(filepath.Join(dir, "snapshots", "*.db"))
-			if err != nil || len(paths) != 1 {
-				t.Fatal(paths, err)
-			}
-			data, err := os.ReadFile(paths[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			data[len(data)/2] ^= 1
-			write(t, paths[0], data)
-		}, replay.FindingSnapshot, "snapshot", "snapshot"},
-		{"snapshot without a manifest that can be read", func(t *testing.T, dir string) {
-			paths, err := filepath.Glob(filepath.Join(dir, "snapshots", "*.json"))
-			if err != nil || len(paths) != 1 {
-				t.Fatal(paths, err)
-			}
-			write(t, paths[0], []byte("{"))
-		}, replay.FindingSnapshot, "manifest", "manifest"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			dir := copyDir(t, source)
-			test.change(t, dir)
-			r := verify(t, dir, replay.VerifyOptions{})
-			if test.text != "" {
-				wantFinding(t, r, test.kind, test.text)
-			} else if !r.OK {
-				t.Errorf("findings %v", r.Findings)
-			}
-			wantFinding(t, verify(t, dir, replay.VerifyOptions{Deep: true}), test.kind, test.deep)
-		})
-	}
-}
-
 // TestVerifyAlteredDigest: a digest in the log that is not that of the views is
 // found by a rebuild, which names the first.
 func TestVerifyAlteredDigest(t *testing.T) {
@@ -340,95 +279,6 @@ func TestVerifyAlteredDigest(t *testing.T) {
 	if r.FirstDamage == nil || r.FirstDamage.Seq != altered[0] {
 		t.Errorf("first damage %v, want seq %d", r.FirstDamage, altered[0])
 	}
-}
-
-// TestVerifyHeld: a directory that a store has open.
-func TestVerifyHeld(t *testing.T) {
-	t.Parallel()
-	s := storetest.Open(t, func(o *metalog.Options) { o.Holder, o.DigestEvery = "pid 17", 5 })
-	for i := range 12 {
-		s.Must(metalog.CreateTopic{Name: fmt.Sprintf("topic-%d", i), Partitions: 1, ReplicationFactor: 1})
-	}
-	if _, err := s.CreateSnapshot(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	dir := s.Options.Path
-	r := verify(t, dir, replay.VerifyOptions{Deep: true})
-	if !r.OK || r.HeldBy != "pid 17" || r.Views != nil || r.Snapshots != 1 || r.Head != s.Log().Head() || !r.Deep || len(r.NotChecked) != 1 {
-		t.Errorf("report %+v", r)
-	}
-
-	frames := scan(t, dir)
-	path := filepath.Join(dir, "log", frames[0].Segment)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, path, append(whole[:len(whole):len(whole)], frames[0].Bytes[:30]...))
-	if r := verify(t, dir, replay.VerifyOptions{}); !r.OK || len(r.NotChecked) != 2 || r.Head != s.Log().Head() {
-		t.Errorf("with a write under way: %+v", r)
-	}
-	flipped := []byte(string(whole))
-	flipped[frames[2].Offset+30] ^= 1
-	write(t, path, flipped)
-	wantFinding(t, verify(t, dir, replay.VerifyOptions{}), replay.FindingDamage, "seq 3")
-	live, err := s.Verify(t.Context(), replay.VerifyOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantFinding(t, live, replay.FindingDamage, "seq 3")
-	write(t, path, whole)
-}
-
-// TestVerifyOpen: a store checks itself while it works.
-func TestVerifyOpen(t *testing.T) {
-	t.Parallel()
-	s := storetest.Open(t, func(o *metalog.Options) { o.DigestEvery = 5 })
-	for i := range 12 {
-		s.Must(metalog.CreateTopic{Name: fmt.Sprintf("topic-%d", i), Partitions: 1, ReplicationFactor: 1})
-	}
-	head := s.Log().Head()
-	r, err := s.Verify(t.Context(), replay.VerifyOptions{Deep: true, Expect: []events.Head{head}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !r.OK || r.Head != head || r.Views == nil || r.Views.Digest != s.MustInfo().Digest || !r.Deep {
-		t.Errorf("report %+v", r)
-	}
-	head.Hash[0] ^= 1
-	if r, err = s.Verify(t.Context(), replay.VerifyOptions{Expect: []events.Head{head}}); err != nil {
-		t.Fatal(err)
-	}
-	wantFinding(t, r, replay.FindingHead, "the head that was noted")
-}
-
-// alter changes or, with nil, deletes the first row of a bucket.
-func alter(t *testing.T, dir, bucket string, value []byte) {
-	t.Helper()
-	db, err := bbolt.Open(filepath.Join(dir, "views.db"), 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte(bucket))
-		key, _ := b.Cursor().First()
-		if value == nil {
-			return b.Delete(key)
-		}
-		return b.Put(key, value)
-	})
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// otherStore is as long as closedStore and has other topics.
-func otherStore(t *testing.T) string {
-	t.Helper()
-	s := storetest.Open(t)
-	s.Must(metalog.CreateTopic{Name: "other", Partitions: 1, ReplicationFactor: 1})
-	s.MustClose()
-	return s.Options.Path
 }
 
 func write(t *testing.T, path string, data []byte) {

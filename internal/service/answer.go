@@ -3,6 +3,7 @@ package service
 import (
 	"strconv"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/metalog/metalog/internal/wire"
@@ -14,43 +15,48 @@ type answer struct {
 	seq  uint64 // of the state it was read from; 0: not told
 }
 
-// respond sends an answer, in as many parts as it takes, or an error.
-func respond(r micro.Request, a answer, failure error) error {
+// respond sends an answer, in as many parts as it takes, or an error. It goes
+// past micro.Request, whose methods are for the handler's own goroutine only.
+func (s *Service) respond(to string, a answer, failure error) error {
 	if failure != nil {
-		return respondError(r, failure)
+		return s.respondError(to, failure)
 	}
 	body, err := wire.Encode(a.body)
 	if err != nil {
-		return respondError(r, err)
+		return s.respondError(to, err)
 	}
 	parts := wire.Parts(body)
 	for i, part := range parts {
-		if err := r.Respond(part, micro.WithHeaders(partHeaders(a.seq, i, len(parts)))); err != nil {
+		msg := &nats.Msg{Subject: to, Header: partHeader(a.seq, i, len(parts)), Data: part}
+		if err := s.nc.PublishMsg(msg); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func partHeaders(seq uint64, i, of int) micro.Headers {
-	h := micro.Headers{}
+func partHeader(seq uint64, i, of int) nats.Header {
+	h := nats.Header{}
 	if seq != 0 {
-		h[wire.HeaderSeq] = []string{strconv.FormatUint(seq, 10)}
+		h.Set(wire.HeaderSeq, strconv.FormatUint(seq, 10))
 	}
 	if of > 1 {
-		h[wire.HeaderPart] = []string{strconv.Itoa(i)}
+		h.Set(wire.HeaderPart, strconv.Itoa(i))
 	}
 	if i < of-1 {
-		h[wire.HeaderMore] = []string{"true"}
+		h.Set(wire.HeaderMore, "true")
 	}
 	return h
 }
 
-func respondError(r micro.Request, failure error) error {
+func (s *Service) respondError(to string, failure error) error {
 	e := wire.ErrorOf(failure)
 	body, err := wire.Encode(e)
 	if err != nil {
 		return err
 	}
-	return r.Error(string(e.Code), e.Description(), body)
+	h := nats.Header{}
+	h.Set(micro.ErrorCodeHeader, string(e.Code))
+	h.Set(micro.ErrorHeader, e.Description())
+	return s.nc.PublishMsg(&nats.Msg{Subject: to, Header: h, Data: body})
 }

@@ -126,7 +126,7 @@ func (s *Service) handler(o operation, slots chan struct{}) micro.Handler {
 	})
 }
 
-// serve answers one request.
+// serve answers one request. Of the request it uses only what never changes.
 func (s *Service) serve(o operation, r micro.Request) {
 	began := time.Now()
 	answer, err := o.answer(s.ctx, s.store, r)
@@ -135,7 +135,7 @@ func (s *Service) serve(o operation, r micro.Request) {
 		code = events.CodeOf(err)
 	}
 	s.opts.Observe(o.op, code, time.Since(began))
-	if err := respond(r, answer, err); err != nil {
+	if err := s.respond(r.Reply(), answer, err); err != nil {
 		s.opts.Logger.Warn("request not answered", "op", o.op, "err", err)
 	}
 }

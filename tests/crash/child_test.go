@@ -97,7 +97,7 @@ func (c *child) work() (stopped bool) {
 }
 
 // A worker reads after so many commands.
-const readEvery = 16
+const readEvery = 8
 
 func (c *child) worker(w int) (stopped bool) {
 	for n := c.config.From; c.config.Limit == 0 || n < c.config.From+c.config.Limit; n++ {

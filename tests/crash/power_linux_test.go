@@ -27,7 +27,7 @@ func TestPowerCut(t *testing.T) {
 			s = newSubject(filepath.Join(disk.dir, "data"), seed+uint64(round))
 		}
 		disk.mount()
-		s.run(t, s.child(workers), cutAfter(disk, s.history, 1+r.IntN(1500), r.IntN(2) == 0))
+		s.run(t, s.child(workers), cutAfter(disk, s.history, 1+r.IntN(1500), []kind{done, shown}[round%2], r.IntN(2) == 0))
 		s.addCounts(total)
 		disk.unmount()
 		disk.mount()
@@ -38,25 +38,28 @@ func TestPowerCut(t *testing.T) {
 }
 
 // cutAfter gives a watch that cuts the power once the child has done so many
-// commands. The child is killed then, as a cut would, or is left to see how
-// everything that it tries fails.
+// commands and then reports what at asks for: an answer, or what a read saw,
+// which may be the moment at which the next group is being synced. The child is
+// killed then, as a cut would, or is left to see how everything that it tries
+// fails.
 //
 // Only what was reported before the cut has to be there: ext4 lets an fsync that
 // the cut overtakes return without an error now and then, though nothing of it
 // was written. (Two threads that do nothing but write and fsync see it in one cut
 // of 25, and never for an fsync that returned before the cut.)
-func cutAfter(disk *loopDisk, h *history, commands int, kill bool) func(kind, *os.Process) {
+func cutAfter(disk *loopDisk, h *history, commands int, at kind, kill bool) func(kind, *os.Process) {
 	seen := 0
 	return func(k kind, p *os.Process) {
-		if k != done {
+		if k == done {
+			seen++
+		}
+		if h.late || seen < commands || k != at {
 			return
 		}
-		if seen++; seen == commands {
-			h.late = true
-			disk.cut()
-			if kill {
-				_ = p.Kill()
-			}
+		h.late = true
+		disk.cut()
+		if kill {
+			_ = p.Kill()
 		}
 	}
 }

@@ -120,9 +120,7 @@ func follow(t *testing.T, args ...string) (lines *bufio.Scanner, end func() int)
 	return bufio.NewScanner(read), func() int {
 		cancel()
 		got := <-status
-		if got != 0 {
-			t.Log(stderr.String())
-		}
+		t.Log(stderr.String())
 		return got
 	}
 }
@@ -137,7 +135,7 @@ func TestTailFollowsServer(t *testing.T) {
 			}
 		}
 		if !lines.Scan() || !strings.Contains(lines.Text(), `"entity":"group/`+id) && i > 0 {
-			t.Fatalf("event %d: %s", i, lines.Text())
+			t.Fatalf("event %d: %s; status %d", i, lines.Text(), end())
 		}
 	}
 	if status := end(); status != 0 {

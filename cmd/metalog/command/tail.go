@@ -125,7 +125,7 @@ func (a *app) followLog(ctx context.Context, store *metalog.Store, o tailOptions
 }
 
 // While a record is in the log and not published yet, following can't begin
-// there.
+// there; a new server may even be without its stream for a moment.
 const (
 	publishWait  = 100 * time.Millisecond
 	publishTries = 100
@@ -143,7 +143,7 @@ func (a *app) followServer(ctx context.Context, c *client.Client, o tailOptions,
 	}
 	for try := 0; ; try++ {
 		err := a.followStream(ctx, js, subscribe, p)
-		if !errors.Is(err, metalog.ErrOutOfRange) || try == publishTries {
+		if try == publishTries || !errors.Is(err, metalog.ErrOutOfRange) && !errors.Is(err, metalog.ErrNotFound) {
 			return err
 		}
 		select {
