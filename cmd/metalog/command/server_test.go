@@ -17,7 +17,13 @@ import (
 	"github.com/metalog/metalog/internal/natsserver"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// A NATS server that is shut down while it makes a stream forgets these.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
+		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
+	)
+}
 
 // startServer runs a server on free ports.
 func startServer(t *testing.T) *server {
