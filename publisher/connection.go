@@ -55,7 +55,7 @@ func whileConnected(ctx context.Context, conn *nats.Conn, f func(context.Context
 		}
 	}()
 	err := f(connected)
-	lost := context.Cause(connected) == errConnectionLost
+	lost := errors.Is(context.Cause(connected), errConnectionLost)
 	cancel(nil)
 	<-watched
 	if err != nil && lost {

@@ -101,7 +101,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err == nil {
 				db.Close()
 			}
-			if test.want == ErrSchema && errors.Is(err, events.ErrCorrupt) {
+			if errors.Is(test.want, ErrSchema) && errors.Is(err, events.ErrCorrupt) {
 				t.Error("another schema version is not corruption")
 			}
 		})

@@ -111,8 +111,3 @@ func (r *Reader) scan(prefix key) iter.Seq2[entry, error] {
 func (r *Reader) scanBack(prefix, before key) iter.Seq2[entry, error] {
 	return r.merge(bounds{prefix: prefix, start: before, descending: true})
 }
-
-// scanFrom is scan from the first key that is not less than start.
-func (r *Reader) scanFrom(prefix, start key) iter.Seq2[entry, error] {
-	return r.merge(bounds{prefix: prefix, start: start})
-}

@@ -60,7 +60,7 @@ func (osDisk) free(dir string) (uint64, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	return uint64(st.Bavail) * uint64(st.Bsize), nil
+	return uint64(st.Bavail) * uint64(st.Bsize), nil //nolint:unconvert // an int64 here, other widths elsewhere
 }
 
 // writing gives a function that writes data, for disk.replace.

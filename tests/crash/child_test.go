@@ -27,8 +27,9 @@ type childConfig struct {
 	MinFreeBytes int64
 }
 
-// options are small enough for rolls, flushes and digests in every round. A log
-// that is filled is as a server's, but for the pending rows.
+// options are small enough for rolls, flushes, snapshots and digests in every
+// round. A log that is filled is as a server's, but for the pending rows, which
+// are few, and snapshots, which have no part in what is replayed.
 func (c childConfig) options() metalog.Options {
 	opts := metalog.Options{
 		Path:            c.Dir,
@@ -37,12 +38,13 @@ func (c childConfig) options() metalog.Options {
 		MaxPendingBytes: 256 << 10,
 		FlushInterval:   20 * time.Millisecond,
 		DigestEvery:     500,
+		SnapshotEvery:   700,
 		MinFreeBytes:    c.MinFreeBytes,
 		SweepInterval:   -1,
 	}
 	if c.Fill > 0 {
 		opts.SegmentSize, opts.FlushInterval, opts.DigestEvery = 0, 0, 0
-		opts.MaxPendingBytes = fillPendingBytes
+		opts.MaxPendingBytes, opts.SnapshotEvery = fillPendingBytes, -1
 	}
 	return opts
 }

@@ -23,6 +23,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("METADATA_PATH", env.WorkDir+"/data")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command ends a second late under the race detector
 			env.Values[serverKey{}] = &runningServer{}
 			return nil
 		},

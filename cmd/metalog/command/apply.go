@@ -36,7 +36,7 @@ after it was interrupted.`,
 			if err != nil {
 				return err
 			}
-			defer in.Close()
+			defer func() { _ = in.Close() }() // only read from
 			opts.name, opts.actor = name, a.options().Actor
 			return a.apply(ctx, in, opts)
 		}),
@@ -134,7 +134,7 @@ func applyLines(ctx context.Context, store metalog.Executor, in io.Reader, opts 
 	var first error
 	for {
 		line, err := lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return counts, summary(first, counts)
 		}
 		counts.Lines++

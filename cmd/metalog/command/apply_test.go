@@ -40,7 +40,7 @@ func readLines(t *testing.T, text string) (lines []string) {
 		line, err := r.next()
 		number := string(rune('0' + r.number))
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return lines
 		case errors.Is(err, metalog.ErrTooLarge):
 			lines = append(lines, number+"!")

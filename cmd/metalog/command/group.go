@@ -116,7 +116,7 @@ func (a *app) readMembers(file string) (*[]events.Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // only read from
 	text, err := io.ReadAll(io.LimitReader(in, metalog.MaxCommandBytes+1))
 	if err != nil {
 		return nil, usagef("%s: %w", name, err)
