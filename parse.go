@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/metalog/metalog/events"
 )
@@ -169,6 +170,9 @@ func fieldsOf(t reflect.Type) map[string]reflect.StructField {
 
 // objectKeys reads the keys of one JSON object with their values.
 func objectKeys(data []byte) (map[string]json.RawMessage, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("it is not valid UTF-8") // decoding would replace what isn't
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	switch start, err := dec.Token(); {
 	case err != nil:

@@ -16,7 +16,7 @@ import (
 // beginTransaction allocates a producer id and begins a transaction with it.
 func beginTransaction(s *storetest.Store, id string) metalog.Producer {
 	allocated := s.Must(metalog.AllocateProducerIDs{Count: 1})
-	p := metalog.Producer{TransactionalID: id, ProducerID: allocated.FirstID}
+	p := metalog.Producer{TransactionalID: id, ProducerID: allocated.ProducerIDs.FirstID}
 	s.Must(metalog.BeginTransaction{Producer: p})
 	return p
 }
@@ -51,8 +51,8 @@ func TestProducerIDs(t *testing.T) {
 		if want == 0 {
 			want = 1000
 		}
-		if got.FirstID != next || got.Count != want {
-			t.Errorf("got %d from %d, want %d from %d", got.Count, got.FirstID, want, next)
+		if got.ProducerIDs.FirstID != next || got.ProducerIDs.Count != want {
+			t.Errorf("got %d from %d, want %d from %d", got.ProducerIDs.Count, got.ProducerIDs.FirstID, want, next)
 		}
 		next += want
 		s.Reopen()
@@ -158,7 +158,7 @@ func TestProducerFence(t *testing.T) {
 	s.Must(metalog.BeginTransaction{Producer: p})
 	s.Must(metalog.PrepareTransaction{Producer: p, Outcome: metalog.OutcomeAbort})
 	s.Must(metalog.FenceProducer{TransactionalID: "txn"})
-	last := metalog.Producer{TransactionalID: "last", ProducerID: s.Must(metalog.AllocateProducerIDs{Count: 1}).FirstID, ProducerEpoch: 1<<15 - 1}
+	last := metalog.Producer{TransactionalID: "last", ProducerID: s.Must(metalog.AllocateProducerIDs{Count: 1}).ProducerIDs.FirstID, ProducerEpoch: 1<<15 - 1}
 	s.Must(metalog.BeginTransaction{Producer: last})
 	s.Refused(metalog.ErrOutOfRange, metalog.FenceProducer{TransactionalID: "last"})
 }

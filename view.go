@@ -41,18 +41,17 @@ func (s *Store) snapshot(context.Context) (*views.Reader, func() error, error) {
 	return &snapshot.Reader, snapshot.Close, nil
 }
 
-// waitVisible waits until reads see a seq. Rows are published a moment after the
-// log has the record, so one look at the log is not enough.
+// waitVisible waits until reads see a seq. The log's wait ends when it stops,
+// too; rows are published a moment after the log has their record.
 func (s *Store) waitVisible(ctx context.Context, seq uint64) error {
-	for s.db.Checkpoint().Seq < seq {
-		if err := s.log.Wait(ctx, seq); err != nil {
-			return err
-		}
-		if err := s.db.WaitPublished(ctx, seq); err != nil {
-			return err
-		}
+	err := s.log.Wait(ctx, seq)
+	if err == nil {
+		err = s.db.WaitPublished(ctx, seq)
 	}
-	return nil
+	if err != nil && ctx.Err() != nil {
+		err = events.Errorf(events.CodeUnavailable, "the views did not reach seq %d: %w", seq, err)
+	}
+	return err
 }
 
 // infoOf tells what a state holds.

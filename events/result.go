@@ -9,14 +9,13 @@ type Result struct {
 	Time   Time   `cbor:"2,keyasint" json:"time"`   // of the record
 	Events int    `cbor:"3,keyasint" json:"events"` // in the record; more may follow when Continues
 	// What the command could not know before, where it has any of it.
-	TopicID   uuid.UUID `cbor:"4,keyasint,omitzero" json:"topic_id,omitzero"`     // topic created
-	Epoch     uint64    `cbor:"5,keyasint,omitempty" json:"epoch,omitempty"`      // broker registered: its epoch
-	FirstID   int64     `cbor:"6,keyasint,omitempty" json:"first_id,omitempty"`   // producer ids allocated
-	Count     int64     `cbor:"7,keyasint,omitempty" json:"count,omitempty"`      // producer ids allocated
-	NewEpoch  int16     `cbor:"8,keyasint,omitempty" json:"new_epoch,omitempty"`  // producer fenced: its epoch
-	Continues bool      `cbor:"9,keyasint,omitempty" json:"continues,omitempty"`  // a large cascade goes on in further records
-	Repeated  bool      `cbor:"10,keyasint,omitempty" json:"repeated,omitempty"`  // an earlier command of the same id did it
-	Unchanged bool      `cbor:"11,keyasint,omitempty" json:"unchanged,omitempty"` // nothing to do: no record was written
+	TopicID     uuid.UUID             `cbor:"4,keyasint,omitzero" json:"topic_id,omitzero"`       // topic created
+	Epoch       uint64                `cbor:"5,keyasint,omitempty" json:"epoch,omitempty"`        // broker registered: its epoch
+	ProducerIDs *ProducerIDsAllocated `cbor:"6,keyasint,omitempty" json:"producer_ids,omitempty"` // producer ids allocated: the block
+	NewEpoch    int16                 `cbor:"8,keyasint,omitempty" json:"new_epoch,omitempty"`    // producer fenced: its epoch
+	Continues   bool                  `cbor:"9,keyasint,omitempty" json:"continues,omitempty"`    // a large cascade goes on in further records
+	Repeated    bool                  `cbor:"10,keyasint,omitempty" json:"repeated,omitempty"`    // an earlier command of the same id did it
+	Unchanged   bool                  `cbor:"11,keyasint,omitempty" json:"unchanged,omitempty"`   // nothing to do: no record was written
 }
 
 // ResultOf returns what the command that wrote rec is told.
@@ -38,7 +37,7 @@ func (r *Result) take(event Event, seq uint64) {
 	case *BrokerRegistered:
 		r.Epoch, r.Continues = seq, e.Continues
 	case *ProducerIDsAllocated:
-		r.FirstID, r.Count = e.FirstID, e.Count
+		r.ProducerIDs = e
 	case *ProducerFenced:
 		r.NewEpoch = e.ProducerEpoch
 	case *TopicDeleted:

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/google/uuid"
@@ -19,7 +20,7 @@ func TestResultOf(t *testing.T) {
 		"broker removed":        {&BrokerRemoved{Continues: true}, Result{Continues: true}},
 		"group deleted":         {&GroupDeleted{Continues: true}, Result{Continues: true}},
 		"log start":             {&LogStartOffsetAdvanced{Continues: true}, Result{Continues: true}},
-		"producer ids":          {&ProducerIDsAllocated{FirstID: 1000, Count: 10}, Result{FirstID: 1000, Count: 10}},
+		"producer ids":          {&ProducerIDsAllocated{FirstID: 1000, Count: 10}, Result{ProducerIDs: &ProducerIDsAllocated{FirstID: 1000, Count: 10}}},
 		"producer fenced":       {&ProducerFenced{TransactionRef{ProducerEpoch: 3}}, Result{NewEpoch: 3}},
 		"nothing to tell of it": {&OffsetDeleted{}, Result{}},
 	} {
@@ -30,7 +31,7 @@ func TestResultOf(t *testing.T) {
 				{Event: &TopicCreated{TopicRef: TopicRef{ID: uuid.UUID{2}}}, Derived: true, Cause: 0},
 			}}
 			tc.want.Seq, tc.want.Time, tc.want.Events = 9, 5, 2
-			if got := ResultOf(rec); got != tc.want {
+			if got := ResultOf(rec); !reflect.DeepEqual(got, tc.want) {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/micro"
 
@@ -44,14 +43,10 @@ func decodeStrict(body []byte, into any) error {
 	return nil
 }
 
-// parseCommand reads a command's body. JSON is UTF-8, and decoding would replace
-// what isn't.
+// parseCommand reads a command's body. No body is a command without fields.
 func parseCommand(op string, body []byte) (metalog.Command, error) {
 	if len(body) == 0 {
 		body = []byte("{}")
-	}
-	if !utf8.Valid(body) {
-		return nil, events.Errorf(events.CodeInvalid, "%s: the body is not valid UTF-8", op)
 	}
 	return metalog.ParseCommand(op, body)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -180,9 +179,6 @@ func isRefusal(err error) bool {
 
 // do does the command of a line and counts what became of it.
 func (c *applyCounts) do(ctx context.Context, store metalog.Executor, line []byte, opts applyOptions) error {
-	if !utf8.Valid(line) {
-		return events.Errorf(events.CodeInvalid, "the line is not valid UTF-8")
-	}
 	cmd, o, err := metalog.ParseLine(line)
 	if err != nil || opts.parseOnly {
 		return err

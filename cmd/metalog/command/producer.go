@@ -34,5 +34,5 @@ func (a *app) showBlock(_ context.Context, _ metalog.MetadataStore, r metalog.Re
 		FirstID int64  `json:"first_id"`
 		Count   int64  `json:"count"`
 		Seq     uint64 `json:"seq"`
-	}{r.FirstID, r.Count, r.Seq})
+	}{r.ProducerIDs.FirstID, r.ProducerIDs.Count, r.Seq})
 }
