@@ -33,8 +33,8 @@ func (s *Store) continueCascades(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.continues:
-			if err := s.finishCascades(ctx); err != nil && ctx.Err() == nil && s.failed() == nil {
-				s.opts.Logger.Error("cascade", "err", err)
+			if err := s.finishCascades(ctx); err != nil {
+				s.logUnlessEnding("cascade", err)
 			}
 		}
 	}
@@ -77,8 +77,8 @@ func (s *Store) sweep(ctx context.Context) {
 		case <-offsets.C:
 			err = s.expireOffsets(ctx)
 		}
-		if err != nil && ctx.Err() == nil && s.failed() == nil {
-			s.opts.Logger.Error("sweep", "err", err)
+		if err != nil {
+			s.logUnlessEnding("sweep", err)
 		}
 	}
 }
@@ -89,17 +89,22 @@ func (s *Store) expireTransactions(ctx context.Context) error {
 		return err
 	}
 	now := events.TimeOf(s.opts.Clock())
+	var errs []error // one that can't be ended must not keep the others
 	for _, t := range transactions {
-		if t.State != events.TransactionOngoing || now < t.StartedAt+events.Time(t.TimeoutMs)*1e6 {
-			continue
-		}
-		abort := AbortTransaction{Producer: Producer(t.TransactionRef), TimedOut: true}
-		_, err := s.Execute(ctx, abort, CommandOptions{Actor: SystemActor})
-		if err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrFenced) {
-			return err // conflict and fenced: it was ended meanwhile
+		if t.State == events.TransactionOngoing && now >= t.StartedAt+events.Time(t.TimeoutMs)*1e6 {
+			errs = append(errs, s.expireTransaction(ctx, t))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+func (s *Store) expireTransaction(ctx context.Context, t events.Transaction) error {
+	abort := AbortTransaction{Producer: Producer(t.TransactionRef), TimedOut: true}
+	_, err := s.Execute(ctx, abort, CommandOptions{Actor: SystemActor})
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrFenced) {
+		return nil // it was ended meanwhile
+	}
+	return err
 }
 
 func (s *Store) expireOffsets(ctx context.Context) error {
@@ -111,16 +116,15 @@ func (s *Store) expireOffsets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, g := range groups {
 		old, err := s.hasOlder(ctx, g, before)
 		if err == nil && old {
 			err = s.expireGroup(ctx, ExpireOffsets{Group: g.ID, Before: before})
 		}
-		if err != nil {
-			return err
-		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // hasOlder looks before the sequencer is asked, which everybody waits for.
@@ -147,5 +151,15 @@ func (s *Store) expireGroup(ctx context.Context, cmd ExpireOffsets) error {
 		if err != nil || result.Unchanged {
 			return err
 		}
+	}
+}
+
+// logUnlessEnding logs what went wrong in the background, unless the store has
+// stopped or is being closed, which is said elsewhere.
+func (s *Store) logUnlessEnding(what string, err error) {
+	s.sending.RLock()
+	defer s.sending.RUnlock()
+	if !s.closed && s.failed() == nil {
+		s.opts.Logger.Error(what, "err", err)
 	}
 }

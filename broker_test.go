@@ -107,3 +107,26 @@ func TestBrokerRejections(t *testing.T) {
 	})
 	s.Must(metalog.RemoveBroker{ID: 2})
 }
+
+// A broker that is removed by force leaves its partitions to replicas that are
+// online, also where it was the last one in sync, and takes its config along.
+func TestBrokerForcedRemovalElects(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	registerBrokers(s, 1, 2)
+	s.Must(metalog.CreateTopic{Name: "a", Partitions: 1, ReplicationFactor: 2})
+	s.Must(metalog.AssignPartition{Topic: "a", Replicas: []int32{1, 2}, Leader: new(int32(1))})
+	s.Must(metalog.ChangeISR{Topic: "a", ISR: []int32{1}})
+	s.Must(metalog.SetBrokerStatus{ID: 1, Status: events.BrokerOffline})
+	s.Must(metalog.SetConfig{Scope: events.EntityRef{Kind: events.KindBroker, ID: "1"}, Config: events.Config{"a": "b"}})
+	s.Must(metalog.RemoveBroker{ID: 1, Force: true})
+	p, err := s.GetPartition(t.Context(), "a", 0)
+	if err != nil || p.Leader != 2 {
+		t.Errorf("leader %d, %v; want 2", p.Leader, err)
+	}
+	registerBrokers(s, 1)
+	config, err := s.GetConfig(t.Context(), events.EntityRef{Kind: events.KindBroker, ID: "1"})
+	if err != nil || len(config.Config) != 0 {
+		t.Errorf("config of the new broker 1: %v, %v", config.Config, err)
+	}
+}

@@ -89,8 +89,9 @@ func (c RegisterBroker) decide(d *decision) error {
 	}
 	registered := &events.BrokerRegistered{BrokerInfo: info}
 	self := events.Broker{BrokerInfo: info, Status: events.BrokerOnline, Epoch: d.seq}
-	registered.Continues, err = d.cascade(d.emit(registered), electLeaders(d.view, self))
-	return d.completed(registered.Continues, events.CascadeBrokerOnline, registered.Entity(), err)
+	root := d.emit(registered)
+	registered.Continues, err = d.cascade(root, electLeaders(d.view, self))
+	return d.completed(root, registered.Continues, events.CascadeBrokerOnline, registered.Entity(), err)
 }
 
 func (c SetBrokerStatus) decide(d *decision) error {
@@ -109,11 +110,11 @@ func (c SetBrokerStatus) decide(d *decision) error {
 	switch c.Status {
 	case events.BrokerOffline:
 		changed.Continues, err = d.cascade(root, leaveISR(d.view, c.ID))
-		return d.completed(changed.Continues, events.CascadeBrokerOffline, changed.Entity(), err)
+		return d.completed(root, changed.Continues, events.CascadeBrokerOffline, changed.Entity(), err)
 	case events.BrokerOnline:
 		broker.Status = events.BrokerOnline
 		changed.Continues, err = d.cascade(root, electLeaders(d.view, broker))
-		return d.completed(changed.Continues, events.CascadeBrokerOnline, changed.Entity(), err)
+		return d.completed(root, changed.Continues, events.CascadeBrokerOnline, changed.Entity(), err)
 	}
 	return nil
 }
@@ -133,9 +134,9 @@ func (c RemoveBroker) decide(d *decision) error {
 	}
 	removed := &events.BrokerRemoved{ID: c.ID}
 	root := d.emit(removed)
-	removed.Continues, err = d.cascade(root, unassign(d.view, c.ID))
-	removed.Forced = len(d.facts) > 1
-	return d.completed(removed.Continues, events.CascadeBrokerRemove, removed.Entity(), err)
+	removed.Continues, err = d.cascade(root, belowBroker(d.view, c.ID))
+	removed.Forced = c.Force
+	return d.completed(root, removed.Continues, events.CascadeBrokerRemove, removed.Entity(), err)
 }
 
 // settled rejects while an earlier cascade below the broker still goes on.

@@ -33,7 +33,7 @@ func remaining(view *views.Reader, c views.Cascade) derivation {
 			electLeaders(view, self)(yield)
 		}
 	case events.CascadeBrokerRemove:
-		return unassign(view, c.Broker)
+		return belowBroker(view, c.Broker)
 	case events.CascadeLogStart:
 		return segmentsBelow(view, c.Partition, c.LogStart)
 	}
@@ -62,9 +62,9 @@ func aboutWhat(c views.Cascade) events.EntityRef {
 }
 
 // completed adds the last event of a cascade to a plan, which lists it whole.
-func (d *decision) completed(more bool, kind events.CascadeKind, of events.EntityRef, err error) error {
+func (d *decision) completed(cause int, more bool, kind events.CascadeKind, of events.EntityRef, err error) error {
 	if d.plan && more {
-		d.derive(0, &events.CascadeCompleted{Kind: kind, Of: of})
+		d.derive(cause, &events.CascadeCompleted{Kind: kind, Of: of})
 	}
 	return err
 }
@@ -136,6 +136,11 @@ func belowGroup(view *views.Reader, group events.GroupRef) derivation {
 		derive(view.PendingOffsetsOfGroup(group.GroupID), offsetDropped),
 		configOf(view, events.Scope{Of: group.Entity(), GroupID: group.GroupID}),
 	)
+}
+
+// belowBroker lists all that goes with a broker that is removed.
+func belowBroker(view *views.Reader, id int32) derivation {
+	return concat(unassign(view, id), configOf(view, events.Scope{Of: events.BrokerInfo{ID: id}.Entity()}))
 }
 
 func offsetDeleted(o events.Offset) events.Event {

@@ -111,10 +111,10 @@ func withoutReplica(brokers brokerTable, row views.AssignmentRow, id int32) (eve
 		next.ISR = next.Replicas // forced: what is left is all there is
 	}
 	next.PartitionEpoch++
-	if next.Leader != id {
-		return &events.PartitionReassigned{PartitionRef: row.PartitionRef, Assignment: next}, nil
+	led, err := brokers.leads(row.Assignment)
+	if err != nil || led && next.Leader != id {
+		return &events.PartitionReassigned{PartitionRef: row.PartitionRef, Assignment: next}, err
 	}
-	var err error
 	next.LeaderEpoch++
 	next.Leader, next.LeaderBrokerEpoch, err = brokers.elect(next.Replicas, next.ISR, id)
 	return &events.PartitionReassigned{PartitionRef: row.PartitionRef, Assignment: next}, err

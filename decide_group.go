@@ -131,6 +131,9 @@ func (c UpdateGroup) apply(info events.GroupInfo) events.GroupInfo {
 	set(&info.Leader, c.Leader)
 	if c.Members != nil {
 		info.Members = *c.Members
+		if len(info.Members) == 0 && c.Leader == nil {
+			info.Leader = "" // it went with the last member
+		}
 	}
 	return info
 }
@@ -166,8 +169,9 @@ func (c DeleteGroup) decide(d *decision) error {
 		return events.Errorf(events.CodeConflict, "group %q: it has %d members; a group is deleted only when it has none", c.ID, n)
 	}
 	deleted := &events.GroupDeleted{GroupRef: group.GroupRef}
-	deleted.Continues, err = d.cascade(d.emit(deleted), belowGroup(d.view, group.GroupRef))
-	return d.completed(deleted.Continues, events.CascadeGroupDelete, group.Entity(), err)
+	root := d.emit(deleted)
+	deleted.Continues, err = d.cascade(root, belowGroup(d.view, group.GroupRef))
+	return d.completed(root, deleted.Continues, events.CascadeGroupDelete, group.Entity(), err)
 }
 
 // group finds the group that the command is about.

@@ -127,7 +127,7 @@ func (d *decision) resolve(group events.Group, offsets []OffsetCommit) ([]events
 	for i := range offsets {
 		ref, err := d.offsetRef(topics, group, &offsets[i])
 		if err != nil {
-			return nil, err
+			return nil, events.Errorf(events.CodeOf(err), "offsets[%d]: %w", i, err)
 		}
 		resolved[i] = events.PendingOffset{OffsetRef: ref, OffsetInfo: offsets[i].info()}
 	}

@@ -95,6 +95,8 @@ func (c ResetOffsets) reset(d *decision, group events.Group, topic events.Topic,
 		to = *c.ToOffset
 	case c.ToEarliest:
 		to = marks.LogStartOffset
+	case c.ToLatest && marks.Revision == 0:
+		return events.Errorf(events.CodeOutOfRange, "topic %q, partition %d: its high watermark is not known; 'metalog partition watermark' sets it, or reset to an offset", topic.Name, partition)
 	case c.ToLatest:
 		to = marks.HighWatermark
 	case !committed:

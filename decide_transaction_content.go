@@ -153,13 +153,13 @@ func (d *decision) hasGroup(row events.Transaction, group events.GroupRef) (bool
 
 // mayBePending keeps a transaction small enough to end in one record.
 func mayBePending(row events.Transaction, event *events.TransactionOffsetsCommitted) error {
-	size, err := payloadSize(event)
+	size, err := event.EndBytes()
 	if err != nil {
 		return err
 	}
-	count := row.PendingCount + int64(len(event.Offsets))
-	if count > maxTransactionOpen || row.PendingBytes+int64(size) > maxTransactionBytes {
-		return events.Errorf(events.CodeTooLarge, "%s: it would have %d pending offsets of %d bytes, the limits are %d and %d; use more transactions", transactionLabel(row.TransactionalID), count, row.PendingBytes+int64(size), maxTransactionOpen, maxTransactionBytes)
+	count, size := row.PendingCount+int64(len(event.Offsets)), row.PendingBytes+size
+	if count > maxTransactionOpen || size > maxTransactionBytes {
+		return events.Errorf(events.CodeTooLarge, "%s: ending it would take %d events of %d bytes, the limits are %d and %d; commit fewer offsets in one transaction", transactionLabel(row.TransactionalID), count, size, maxTransactionOpen, maxTransactionBytes)
 	}
 	return nil
 }

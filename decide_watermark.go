@@ -103,7 +103,8 @@ func (d *decision) advanceLogStart(ref events.PartitionRef, marks views.Watermar
 		return events.Errorf(events.CodeOutOfRange, "%s: log start offset %d is beyond the high watermark %d", partitionLabel(ref), logStart, marks.HighWatermark)
 	}
 	advanced := &events.LogStartOffsetAdvanced{PartitionRef: ref, LogStartOffset: logStart}
-	more, err := d.cascade(d.emit(advanced), segmentsBelow(d.view, ref, logStart))
+	root := d.emit(advanced)
+	more, err := d.cascade(root, segmentsBelow(d.view, ref, logStart))
 	advanced.Continues = more
-	return d.completed(more, events.CascadeLogStart, advanced.Entity(), err)
+	return d.completed(root, more, events.CascadeLogStart, advanced.Entity(), err)
 }

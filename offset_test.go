@@ -117,7 +117,7 @@ func TestOffsetReset(t *testing.T) {
 		"to offset":     {metalog.ResetOffsets{ToOffset: new(int64(42))}, [3]int64{42, 42, 42}, false},
 		"kept within":   {metalog.ResetOffsets{ToOffset: new(int64(5000))}, [3]int64{100, 5000, 5000}, false},
 		"to earliest":   {metalog.ResetOffsets{ToEarliest: true}, [3]int64{10, 0, 0}, false},
-		"to latest":     {metalog.ResetOffsets{ToLatest: true}, [3]int64{100, 0, 0}, false},
+		"to latest":     {metalog.ResetOffsets{Partitions: []int32{0}, ToLatest: true}, [3]int64{100, 60, -1}, false},
 		"shift forward": {metalog.ResetOffsets{ShiftBy: new(int64(7))}, [3]int64{57, 67, -1}, false},
 		"shift back":    {metalog.ResetOffsets{ShiftBy: new(int64(-55))}, [3]int64{10, 5, -1}, false},
 		"shift too far": {metalog.ResetOffsets{ShiftBy: new(int64(-1 << 62))}, [3]int64{10, 0, -1}, false},

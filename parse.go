@@ -229,11 +229,29 @@ func ParseLine(line []byte) (cmd Command, opts CommandOptions, err error) {
 	for _, key := range []string{"op", "command_id", "if_revision", "reason"} {
 		delete(keys, key)
 	}
-	body, err := json.Marshal(keys)
+	body, err := encodeObject(keys)
 	if err != nil {
 		return nil, opts, err
 	}
 	cmd, err = ParseCommand(envelope.Op, body)
 	opts = CommandOptions{ID: envelope.CommandID, IfRevision: envelope.IfRevision, Reason: envelope.Reason}
 	return cmd, opts, err
+}
+
+// encodeObject writes an object as it was read: not made longer by escaping what
+// need not be.
+func encodeObject(keys map[string]json.RawMessage) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(keys)
+	return bytes.TrimRight(buf.Bytes(), "\n"), err
+}
+
+// Validate checks what can be checked of a command without knowing any state.
+func Validate(cmd Command, opts CommandOptions) error {
+	if err := opts.validate(); err != nil {
+		return err
+	}
+	return cmd.validate()
 }

@@ -21,7 +21,7 @@ func FuzzParseLine(f *testing.F) {
 		`{"op":"segment.add","topic":"a","partition":0,"id":"s","kind":"log","start_offset":0,"end_offset":9,"size_bytes":1,"attributes":{}}`,
 		`{"op":"segment.compact","topic":"a","partition":0,"removed":["s"],"added":[{"id":"t","start_offset":0,"end_offset":9}]}`,
 		`{"op":"broker.register","id":1,"host":"h","port":9092,"endpoints":[{"name":"PLAINTEXT","host":"h","port":1}],"incarnation_id":"00000000-0000-0000-0000-000000000001"}`,
-		`{"op":"group.update","id":"g","state":"Stable","members":[{"id":"m","metadata":"AA==","assignment":""}]}`,
+		`{"op":"group.update","id":"g","state":"Stable","members":[{"id":"m","metadata":"AA==","assignment":"AQ=="}]}`,
 		`{"op":"offset.commit","group":"g","offsets":[{"topic":"a","partition":0,"offset":5,"leader_epoch":null,"metadata":"é"}],"generation":1}`,
 		`{"op":"config.set","scope":"topic/a","config":{"k":""},"reason":"why"}`,
 		`{"op":"offset.expire","group":"g","before":"2026-01-02T03:04:05.000000006Z"}`,

@@ -1,7 +1,6 @@
 package metalog_test
 
 import (
-	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -80,22 +79,4 @@ func TestParseCommandOfEachOp(t *testing.T) {
 			t.Errorf("%s: %+v, %v", op, cmd, err)
 		}
 	}
-}
-
-func FuzzParseLine(f *testing.F) {
-	f.Add([]byte(`{"op":"topic.create","name":"t","partitions":1,"replication_factor":1,"config":{"a":"b"}}`))
-	f.Add([]byte(`{"op":"group.update","id":"g","members":[{"id":"m","metadata":"AQ=="}]}`))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		cmd, _, err := metalog.ParseLine(line)
-		if err != nil {
-			return
-		}
-		body, err := json.Marshal(cmd)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if again, err := metalog.ParseCommand(cmd.Op(), body); err != nil || !reflect.DeepEqual(again, cmd) {
-			t.Errorf("%s came back as %+v, %v", body, again, err)
-		}
-	})
 }

@@ -170,13 +170,21 @@ func lockDir(opts Options) (*eventlog.DirLock, error) {
 	if opts.Path == "" {
 		return nil, events.Errorf(events.CodeInvalid, "open: no data directory was given; set Options.Path")
 	}
-	if _, err := os.Stat(filepath.Join(opts.Path, logDir)); opts.MustExist && errors.Is(err, fs.ErrNotExist) {
+	if opts.MustExist && !holdsStore(opts.Path) {
 		return nil, events.Errorf(events.CodeNotFound, "open %s: there is no store here; name its directory, or create one with 'metalog init'", opts.Path)
 	}
 	if err := replay.Unfinished(opts.Path); err != nil {
 		return nil, err
 	}
 	return eventlog.Lock(opts.Path, opts.Holder)
+}
+
+// holdsStore reports whether there is a log in a directory, or views, which had
+// one.
+func holdsStore(path string) bool {
+	_, logErr := os.Stat(filepath.Join(path, logDir))
+	_, viewsErr := os.Stat(filepath.Join(path, viewsFile))
+	return !errors.Is(logErr, fs.ErrNotExist) || !errors.Is(viewsErr, fs.ErrNotExist)
 }
 
 // What a data directory holds besides snapshots.
@@ -259,10 +267,7 @@ func (s *Store) Execute(ctx context.Context, cmd Command, opts CommandOptions) (
 }
 
 func newRequest(cmd Command, opts CommandOptions) (*request, error) {
-	if err := opts.validate(); err != nil {
-		return nil, err
-	}
-	if err := cmd.validate(); err != nil {
+	if err := Validate(cmd, opts); err != nil {
 		return nil, err
 	}
 	req := &request{cmd: cmd, opts: opts, done: make(chan struct{})}

@@ -248,3 +248,35 @@ func TestTransactionRejections(t *testing.T) {
 		"fence no id":            {cmd: metalog.FenceProducer{}, want: metalog.ErrInvalid},
 	})
 }
+
+// A transaction takes pending offsets up to a limit, and whatever its id it can
+// then be ended in one record.
+func TestTransactionAtItsLimitCanEnd(t *testing.T) {
+	t.Parallel()
+	for name, id := range map[string]string{"short id": "t", "longest id": strings.Repeat("t", metalog.MaxTransactionalID)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openWithGroup(t, 4000)
+			p := beginTransaction(s, id)
+			s.Must(metalog.AddTransactionOffsets{Producer: p, Group: "g"})
+			next := int32(0)
+			for {
+				cmd := metalog.CommitTransactionOffsets{Producer: p, Group: "g"}
+				for i := range int32(100) {
+					cmd.Offsets = append(cmd.Offsets, metalog.OffsetCommit{Topic: "orders", Partition: (next + i) % 4000, Offset: 1})
+				}
+				_, err := s.Execute(t.Context(), cmd, metalog.CommandOptions{})
+				if errors.Is(err, metalog.ErrTooLarge) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				next += 100
+			}
+			if got := s.Must(metalog.AbortTransaction{Producer: p}); got.Events != int(next)+1 {
+				t.Errorf("aborting took %d events, want %d", got.Events, next+1)
+			}
+		})
+	}
+}

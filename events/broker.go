@@ -63,7 +63,7 @@ type BrokerStatusChanged struct {
 // BrokerRemoved: the broker is no member any more.
 type BrokerRemoved struct {
 	ID        int32 `cbor:"1,keyasint" json:"id"`
-	Forced    bool  `cbor:"2,keyasint,omitempty" json:"forced"`    // it was still a replica
+	Forced    bool  `cbor:"2,keyasint,omitempty" json:"forced"`    // even if it was still a replica
 	Continues bool  `cbor:"3,keyasint,omitempty" json:"continues"` // its cascade goes on until CascadeCompleted
 }
 

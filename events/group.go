@@ -19,8 +19,8 @@ type Member struct {
 	GroupInstanceID string `cbor:"2,keyasint,omitempty" json:"group_instance_id,omitempty"`
 	ClientID        string `cbor:"3,keyasint,omitempty" json:"client_id"`
 	ClientHost      string `cbor:"4,keyasint,omitempty" json:"client_host"`
-	Metadata        []byte `cbor:"5,keyasint,omitempty" json:"metadata"`
-	Assignment      []byte `cbor:"6,keyasint,omitempty" json:"assignment"`
+	Metadata        Bytes  `cbor:"5,keyasint,omitempty" json:"metadata"`
+	Assignment      Bytes  `cbor:"6,keyasint,omitempty" json:"assignment"`
 }
 
 // GroupInfo is the part of a group that its coordinator keeps.

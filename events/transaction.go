@@ -44,8 +44,8 @@ type Transaction struct {
 	StartedAt  Time             `cbor:"6,keyasint" json:"started_at"`
 	UpdatedAt  Time             `cbor:"7,keyasint" json:"updated_at"`
 	Revision   uint64           `cbor:"8,keyasint" json:"revision"`
-	// Size bounds what committing or aborting it emits: encoded bytes and number
-	// of its pending offsets.
+	// What committing or aborting it emits is bounded by these: the EndBytes of
+	// its pending offsets, and their number.
 	PendingBytes int64 `cbor:"9,keyasint,omitempty" json:"-"`
 	PendingCount int64 `cbor:"10,keyasint,omitempty" json:"-"`
 }
@@ -88,6 +88,14 @@ type TransactionOffsetsAdded struct {
 type TransactionOffsetsCommitted struct {
 	TransactionRef
 	Offsets []PendingOffset `cbor:"4,keyasint" json:"offsets"`
+}
+
+// EndBytes bounds what ending the transaction emits for these offsets: an
+// OffsetCommitted or a TransactionOffsetDropped each.
+func (e *TransactionOffsetsCommitted) EndBytes() (int64, error) {
+	const besides = 48 // the rest of a TransactionRef, keys and heads
+	payload, err := Marshal(e)
+	return int64(len(payload) + len(e.Offsets)*(len(e.TransactionalID)+besides)), err
 }
 
 // TransactionPrepared: it is decided how the transaction ends.

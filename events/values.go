@@ -122,3 +122,15 @@ func (m Members) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal([]Member(m))
 }
+
+// Bytes are bytes that metalog does not look into. In JSON they are base64, and
+// none are "".
+type Bytes []byte
+
+// MarshalJSON writes nil Bytes as "".
+func (b Bytes) MarshalJSON() ([]byte, error) {
+	if b == nil {
+		return []byte(`""`), nil
+	}
+	return json.Marshal([]byte(b))
+}

@@ -47,13 +47,13 @@ func (a application) transactionOffsetsCommitted(e *events.TransactionOffsetsCom
 			return err
 		}
 	}
-	payload, err := events.Marshal(e)
+	size, err := e.EndBytes()
 	if err != nil {
 		return err
 	}
 	return a.changeTransaction(e.TransactionRef, func(txn *events.Transaction) {
 		txn.PendingCount += int64(len(e.Offsets))
-		txn.PendingBytes += int64(len(payload))
+		txn.PendingBytes += size
 	})
 }
 

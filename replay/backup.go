@@ -80,6 +80,9 @@ type BackupReport struct {
 // It is ErrCorrupt when the log is damaged or does not reach what the earlier
 // backup has, and ErrConflict when dir holds something else.
 func Backup(ctx context.Context, dataDir, dir string, opts BackupOptions) (_ BackupReport, err error) {
+	if err := outside(dataDir, dir); err != nil {
+		return BackupReport{}, err
+	}
 	if err := onlyEntries(dir, lockName, backupManifest, backupManifest+durable.TempSuffix, backupSegments, SnapshotsDir); err != nil {
 		return BackupReport{}, err
 	}

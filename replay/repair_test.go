@@ -204,12 +204,25 @@ func TestRepairRefuses(t *testing.T) {
 	})
 	t.Run("the target is not empty", func(t *testing.T) {
 		dir, _ := damagedLog(t)
-		for _, out := range []string{dir, closedStore(t)} {
-			before := filesIn(t, out)
-			if _, err := replay.Repair(t.Context(), dir, replay.RepairOptions{Out: out}); !errors.Is(err, metalog.ErrConflict) {
-				t.Errorf("got %v", err)
+		out := closedStore(t)
+		before := filesIn(t, out)
+		if _, err := replay.Repair(t.Context(), dir, replay.RepairOptions{Out: out}); !errors.Is(err, metalog.ErrConflict) {
+			t.Errorf("got %v", err)
+		}
+		wantFiles(t, out, before)
+	})
+	t.Run("the target lies in the directory", func(t *testing.T) {
+		dir, _ := damagedLog(t)
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(dir, link); err != nil {
+			t.Fatal(err)
+		}
+		before := filesIn(t, dir)
+		for _, out := range []string{dir, filepath.Join(dir, "a", "b"), filepath.Join(link, "a")} {
+			if _, err := replay.Repair(t.Context(), dir, replay.RepairOptions{Out: out}); !errors.Is(err, metalog.ErrInvalid) {
+				t.Errorf("%s: got %v", out, err)
 			}
-			wantFiles(t, out, before)
+			wantFiles(t, dir, before)
 		}
 	})
 	t.Run("no store", func(t *testing.T) {

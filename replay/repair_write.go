@@ -16,6 +16,9 @@ func (r *repair) write(ctx context.Context) (err error) {
 	if !r.report.Needed() {
 		return events.Errorf(events.CodeInvalid, "the log in %s is whole up to seq %d, and nothing is known to be beyond: there is nothing to repair", r.dir, r.report.Kept.Seq)
 	}
+	if err := outside(r.dir, r.opts.Out); err != nil {
+		return err
+	}
 	to, err := newStaging(r.opts.Out, "a repair of a log")
 	if err != nil {
 		return err

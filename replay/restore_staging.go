@@ -2,8 +2,10 @@ package replay
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/durable"
@@ -75,4 +77,38 @@ func (s *staging) publish() error {
 // close removes what was not published, and gives the directory back.
 func (s *staging) close() error {
 	return errors.Join(os.RemoveAll(s.temp), s.lock.Unlock())
+}
+
+// outside refuses an output directory in the data directory that is read, which
+// has to stay as it is.
+func outside(dataDir, out string) error {
+	inside, err := within(dataDir, out)
+	if err == nil && inside {
+		err = events.Errorf(events.CodeInvalid, "%s lies in the data directory %s, which must stay as it is; name a directory elsewhere", out, dataDir)
+	}
+	return err
+}
+
+// within reports whether path, which need not exist, is dir or lies in it, as
+// symbolic links lead.
+func within(dir, path string) (bool, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return false, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return false, err
+	}
+	for path, err = filepath.Abs(path); err == nil; path = filepath.Dir(path) {
+		real, err := filepath.EvalSymlinks(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		rel, err := filepath.Rel(dir, real)
+		return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)), err
+	}
+	return false, err
 }

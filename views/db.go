@@ -127,11 +127,14 @@ func openBolt(path string, readOnly bool) (bolt *bbolt.DB, err error) {
 
 // boltOptions: without a large first mapping, a flush that makes the file grow
 // would have to wait for all readers each time. The freelist is synced because a
-// flush is rare and opening has to be fast.
+// flush is rare and opening has to be fast. It is an array: the map takes pages
+// from anywhere, finds no run of them for the list itself then, and makes the file
+// grow with each flush, faster and faster. Four million records with command ids,
+// flushed 2,500 at a time, made a file of 2.2 GB with 65 MB in it.
 func boltOptions() *bbolt.Options {
 	return &bbolt.Options{
 		Timeout:         lockTimeout,
-		FreelistType:    bbolt.FreelistMapType,
+		FreelistType:    bbolt.FreelistArrayType,
 		InitialMmapSize: initialMmapSize,
 		NoStatistics:    true,
 	}

@@ -54,6 +54,7 @@ func (r *Reader) Transactions() iter.Seq2[events.Transaction, error] {
 }
 
 func (r *Reader) withChildren(txn events.Transaction) (events.Transaction, error) {
+	txn.Partitions, txn.Groups, txn.Pending = []events.PartitionRef{}, []string{}, []events.PendingOffset{}
 	for ref, err := range r.TransactionPartitions(txn.ProducerID) {
 		if err != nil {
 			return txn, err

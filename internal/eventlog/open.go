@@ -2,6 +2,8 @@ package eventlog
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/tidwall/wal"
@@ -49,6 +51,9 @@ type opening struct {
 
 // prepare checks and repairs the directory, so that wal can open it.
 func (o *opening) prepare() (*state, error) {
+	if err := o.mayBeNew(); err != nil {
+		return nil, err
+	}
 	if err := o.disk.mkdirAll(o.dir); err != nil {
 		return nil, err
 	}
@@ -70,6 +75,15 @@ func (o *opening) prepare() (*state, error) {
 	}
 	o.report.Head = st.head
 	return st, o.tidy()
+}
+
+// mayBeNew refuses to make a log where there was one: its directory is gone, but
+// something durable came from it.
+func (o *opening) mayBeNew() error {
+	if _, err := os.Stat(o.dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return o.checkWitness(events.Head{})
 }
 
 // readDir takes stock. It leaves out segments before the log's start: they are

@@ -38,6 +38,9 @@ func scanDir(ctx context.Context, dir string, from uint64, yield func(Located, e
 	defer s.close()
 	err = s.run(ctx, from, noEnd, yield)
 	if d, ok := damageOf(err); ok {
+		if clean != nil {
+			return d // a clean close leaves nothing unfinished: opening refuses it too
+		}
 		return s.judge(d)
 	}
 	if !isEOF(err) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -94,9 +95,11 @@ func Parts(answer []byte) [][]byte {
 
 // Encode encodes a request or an answer.
 func Encode(v any) ([]byte, error) {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // a command must not grow beyond its limit on the way
+	if err := enc.Encode(v); err != nil {
 		return nil, events.Errorf(events.CodeInvalid, "not representable as JSON: %w", err)
 	}
-	return body, nil
+	return bytes.TrimRight(body.Bytes(), "\n"), nil
 }

@@ -1,7 +1,7 @@
 package model
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/uuid"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
@@ -18,60 +19,104 @@ import (
 	"github.com/metalog/metalog/internal/storetest"
 )
 
+// TestMain sets how much is done; what the command line says comes before that.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	checks := "20"
+	checks, steps := "10", "50"
 	if os.Getenv("METALOG_LONG") != "" {
-		checks = "1000"
+		checks, steps = "500", "100"
 	}
-	if err := flag.Set("rapid.checks", checks); err != nil {
+	if err := errors.Join(flag.Set("rapid.checks", checks), flag.Set("rapid.steps", steps)); err != nil {
 		panic(err)
 	}
+	flag.Parse()
 	goleak.VerifyTestMain(m)
 }
 
 // TestStoreAgainstModel gives random commands to a store and to a model of it.
 // After each step both must agree on whether it was done and why not, and now and
-// then, and after every reopen, on all that can be read. At the end the store is
-// compared with a rebuild from its log.
+// then, and after whatever happens to the store, on all that can be read. At the
+// end the store is compared with a rebuild from its log.
 func TestStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		tb := &scope{TB: t, rt: rt}
+		tb := newScope(t, rt)
 		defer tb.finish()
-		r := &run{Store: storetest.Open(tb, func(o *metalog.Options) { o.DigestEvery = 10 }), T: rt, t: t, model: newModel()}
-		rt.Repeat(map[string]func(*rapid.T){
-			"topic":       r.topicStep,
-			"segment":     r.segmentStep,
-			"group":       r.groupStep,
-			"offset":      r.offsetStep,
-			"watermark":   r.watermarkStep,
-			"config":      r.configStep,
-			"transaction": r.transactionStep,
-			"delete":      r.deleteStep,
-			"repeat":      r.repeatStep,
-			"reopen":      func(*rapid.T) { r.Reopen(); r.compare() },
-			"compare":     func(*rapid.T) { r.compare() },
+		r := &run{T: rt, tb: tb, model: newModel()}
+		r.Store = storetest.Open(tb, func(o *metalog.Options) {
+			o.DigestEvery, o.SegmentSize = 10, 4096
+			o.MaxPendingBytes = rapid.SampledFrom([]int64{0, 4096}).Draw(rt, "pending bytes")
 		})
+		r.note()
+		r.populate()
+		rt.Repeat(r.steps())
 		r.compare()
 	})
 }
 
-// scope is the test that one sequence of steps is: its store is verified when it
-// ends, and what fails is rapid's to shrink.
-type scope struct {
-	testing.TB
-	rt       *rapid.T
-	cleanups []func()
+// populate makes a cluster that most commands find something in.
+func (r *run) populate() {
+	for id := range int32(4) {
+		r.registerBroker(id, nil, 0)
+	}
+	for _, name := range []string{"a", "b"} {
+		r.createTopic(name, nil)
+	}
+	for _, id := range []string{"g", "h"} {
+		r.do(metalog.CreateGroup{ID: id, ProtocolType: "consumer"}, nil)
+		r.model.createGroup(id)
+	}
 }
 
-func (s *scope) Cleanup(f func())                  { s.cleanups = append(s.cleanups, f) }
-func (s *scope) Failed() bool                      { return s.rt.Failed() }
-func (s *scope) Errorf(format string, args ...any) { s.rt.Errorf(format, args...) }
-func (s *scope) Fatalf(format string, args ...any) { s.rt.Fatalf(format, args...) }
+func (r *run) steps() map[string]func(*rapid.T) {
+	steps := map[string]func(*rapid.T){
+		"repeat":   func(*rapid.T) { r.repeatStep() },
+		"reopen":   func(*rapid.T) { r.reopenStep() },
+		"crash":    func(*rapid.T) { r.crashStep() },
+		"rebuild":  func(*rapid.T) { r.rebuildStep() },
+		"snapshot": func(*rapid.T) { r.snapshotStep() },
+		"restore":  func(*rapid.T) { r.restoreStep() },
+	}
+	for name, commands := range map[string]func(){
+		"topic":       r.topicStep,
+		"segment":     r.segmentStep,
+		"broker":      r.brokerStep,
+		"partition":   r.partitionStep,
+		"watermark":   r.watermarkStep,
+		"data":        func() { r.segmentStep(); r.watermarkStep() },
+		"replicas":    func() { r.brokerStep(); r.partitionStep() },
+		"group":       r.groupStep,
+		"commit":      r.commitStep,
+		"offset":      r.offsetStep,
+		"config":      r.configStep,
+		"transaction": r.transactionStep,
+	} {
+		steps[name] = func(*rapid.T) {
+			for range 1 + r.number("more", 4) {
+				commands()
+			}
+			r.compare()
+		}
+	}
+	return steps
+}
 
-func (s *scope) finish() {
-	for _, f := range slices.Backward(s.cleanups) {
-		f()
+// model is the state that a store should have: maps, and no log. Children hang on
+// the pointer to their owner, so what is deleted takes them along by itself.
+type model struct {
+	at metalog.Result // of the last command that was done
+
+	topics  map[string]*topic
+	gone    []uuid.UUID // ids of deleted topics
+	brokers map[int32]*events.Broker
+	groups  map[string]*group
+	configs map[events.EntityRef]events.ConfigEntry // that are not empty
+	txns    map[string]*txn
+	nextID  int64 // producer id
+}
+
+func newModel() *model {
+	return &model{
+		topics: map[string]*topic{}, brokers: map[int32]*events.Broker{}, groups: map[string]*group{},
+		configs: map[events.EntityRef]events.ConfigEntry{}, txns: map[string]*txn{},
 	}
 }
 
@@ -79,40 +124,132 @@ func (s *scope) finish() {
 type run struct {
 	*storetest.Store
 	*rapid.T
-	t     *testing.T
+	tb    *scope
 	model *model
+	notes []metalog.Info // after commands, by seq
 
-	commands int             // how many had an id
-	last     metalog.Command // the last that was done with an id
+	commands int             // how many were given
+	last     metalog.Command // the last that was done
 	lastID   string
-	lastSeq  uint64
 }
 
-func (r *run) pick(what string, of ...string) string { return rapid.SampledFrom(of).Draw(r.T, what) }
-func (r *run) number(what string, most int64) int64  { return rapid.Int64Range(0, most).Draw(r.T, what) }
-
-func (r *run) topicName() string { return r.pick("topic", "a", "b", "c") }
-func (r *run) groupName() string { return r.pick("group", "g", "h") }
-
-// do gives a command, and reports whether it was done. want is why it should be
-// refused, nil if it should not.
-func (r *run) do(want error, cmd metalog.Command) bool {
-	r.commands++
-	id := fmt.Sprint("id-", r.commands)
-	result, err := r.Execute(r.t.Context(), cmd, metalog.CommandOptions{ID: id})
-	if want != nil {
-		if !errors.Is(err, want) {
-			r.Fatalf("%s %+v: got %v, want %s", cmd.Op(), cmd, err, events.CodeOf(want))
+// number draws a number from 0 to most, at most 1023, all about as often: rapid's
+// own prefer the small ones, which would leave most of what can happen out.
+func (r *run) number(what string, most int64) int64 {
+	return rapid.Custom(func(t *rapid.T) (n int64) {
+		for range 10 {
+			if n *= 2; rapid.Bool().Draw(t, "bit") {
+				n++
+			}
 		}
-		return false
+		return n % (most + 1)
+	}).Draw(r.T, what)
+}
+
+// one draws an element of a list.
+func one[T any](r *run, what string, of []T) T { return of[r.number(what, int64(len(of)-1))] }
+
+func (r *run) pick(what string, of ...string) string { return one(r, what, of) }
+func (r *run) chance(what string) bool               { return rapid.Bool().Draw(r.T, what) }
+
+// oneIn is true one time in n.
+func (r *run) oneIn(n int64, what string) bool { return r.number(what, n-1) == n-1 }
+
+// unchanged is expected of a command that has nothing to do.
+var unchanged = errors.New("nothing to do")
+
+// do gives a command that is about no single entity, and reports whether it was
+// done. want is why it should not be, nil if it should.
+func (r *run) do(cmd metalog.Command, want error) bool {
+	r.Helper()
+	return r.execute(cmd, metalog.CommandOptions{}, want)
+}
+
+// doAt gives a command about an entity that has a revision, 0 if it is not there,
+// and expects that revision, another one, or none. before is an error that comes
+// before the revision is looked at, after one that comes then.
+func (r *run) doAt(cmd metalog.Command, before error, revision uint64, after error) bool {
+	r.Helper()
+	var opts metalog.CommandOptions
+	switch r.pick("if revision", "", "", "", "", "", "right", "right", "wrong") {
+	case "right":
+		opts.IfRevision = &revision
+	case "wrong":
+		revision += 1 + uint64(r.number("off by", 3))
+		opts.IfRevision, after = &revision, metalog.ErrConflict
+	}
+	if before != nil {
+		after = before
+	}
+	return r.execute(cmd, opts, after)
+}
+
+func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want error) bool {
+	r.Helper()
+	r.commands++
+	opts.ID = fmt.Sprint("id-", r.commands)
+	result, err := r.Execute(r.tb.Context(), cmd, opts)
+	if err == nil && result.Unchanged {
+		err = unchanged
+	}
+	if !errors.Is(err, want) {
+		r.Fatalf("%s %+v: got %v, want %v", cmd.Op(), cmd, err, want)
 	}
 	if err != nil {
-		r.Fatalf("%s %+v: %v", cmd.Op(), cmd, err)
+		return false
 	}
-	if !result.Unchanged {
-		r.last, r.lastID, r.lastSeq = cmd, id, result.Seq
-	}
+	r.last, r.lastID, r.model.at = cmd, opts.ID, result
+	r.note()
 	return true
+}
+
+// note keeps what the store says of the seq that it is at.
+func (r *run) note() {
+	if info := r.MustInfo(); len(r.notes) == 0 || r.notes[len(r.notes)-1].Seq < info.Seq {
+		r.notes = append(r.notes, info)
+	}
+}
+
+// repeatStep repeats the last command that had an effect.
+func (r *run) repeatStep() {
+	if r.last == nil {
+		return
+	}
+	before := r.Seq()
+	result, err := r.Execute(r.tb.Context(), r.last, metalog.CommandOptions{ID: r.lastID})
+	if err != nil || !result.Repeated || result.Seq != r.model.at.Seq || r.Seq() != before {
+		r.Fatalf("repeat of %s: %+v, %v", r.last.Op(), result, err)
+	}
+}
+
+// compare compares all that can be read with the model.
+func (r *run) compare() {
+	r.compareTopics()
+	r.compareBrokers()
+	r.compareGroups()
+	r.compareConfigs()
+	r.compareTransactions()
+}
+
+// check compares two values as they are written in JSON.
+func (r *run) check(err error, got, want any) {
+	r.Helper()
+	if err != nil {
+		r.Fatalf("%v\nwant %+v", err, want)
+	}
+	a, errA := json.Marshal(got)
+	b, errB := json.Marshal(want)
+	if err := errors.Join(errA, errB); err != nil || string(a) != string(b) {
+		r.Fatalf("got  %s, %v\nwant %s", a, err, b)
+	}
+}
+
+// refused checks that a read found why it has no answer.
+func (r *run) refused(err, want error) {
+	r.Helper()
+	if !errors.Is(err, want) {
+		r.Fatalf("got %v, want %v", err, want)
+	}
 }
 
 // firstOf returns the first error whose condition holds.
@@ -125,231 +262,58 @@ func firstOf(pairs ...any) error {
 	return nil
 }
 
-func (r *run) topicStep(*rapid.T) {
-	name, n := r.topicName(), int32(r.number("partitions", 3))+1
-	t := r.model.topics[name]
-	if r.pick("how", "create", "grow") == "create" {
-		if r.do(firstOf(t != nil, metalog.ErrAlreadyExists), metalog.CreateTopic{Name: name, Partitions: n, ReplicationFactor: 1}) {
-			r.model.createTopic(name, n)
-		}
-		return
+// sorted returns the values of a map in the order of its keys.
+func sorted[V any](of map[string]V) []V {
+	values := []V{}
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		values = append(values, of[key])
 	}
-	if r.do(firstOf(t == nil, metalog.ErrNotFound, t != nil && n < t.partitions, metalog.ErrInvalid), metalog.AddPartitions{Name: name, Total: n}) {
-		t.partitions = n
+	return values
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// scope is the test that one sequence of steps is: its store is verified when it
+// ends, its directories go with it, and what fails is rapid's to shrink.
+type scope struct {
+	testing.TB
+	rt       *rapid.T
+	root     string // of the directories
+	cleanups []func()
+}
+
+func newScope(t *testing.T, rt *rapid.T) *scope {
+	s := &scope{TB: t, rt: rt}
+	var err error
+	s.root, err = os.MkdirTemp("", "metalog-model-")
+	s.ok(err)
+	s.Cleanup(func() { s.ok(os.RemoveAll(s.root)) })
+	return s
+}
+
+func (s *scope) Cleanup(f func())                  { s.cleanups = append(s.cleanups, f) }
+func (s *scope) Failed() bool                      { return s.rt.Failed() }
+func (s *scope) Errorf(format string, args ...any) { s.rt.Errorf(format, args...) }
+func (s *scope) Fatalf(format string, args ...any) { s.rt.Fatalf(format, args...) }
+
+func (s *scope) TempDir() string {
+	dir, err := os.MkdirTemp(s.root, "")
+	s.ok(err)
+	return dir
+}
+
+func (s *scope) ok(err error) {
+	if err != nil {
+		s.Fatalf("%v", err)
 	}
 }
 
-func (r *run) segmentStep(*rapid.T) {
-	name, id, p := r.topicName(), r.pick("id", "1", "2", "3"), int32(r.number("partition", 3))
-	start := r.number("start", 50)
-	s := span{p, start, start + r.number("length", 20)}
-	t := r.model.topics[name]
-	want := firstOf(t == nil, metalog.ErrNotFound)
-	if t != nil {
-		_, exists := t.segments[id]
-		want = firstOf(p >= t.partitions, metalog.ErrOutOfRange, exists, metalog.ErrAlreadyExists, s.end < t.start[p], metalog.ErrOutOfRange)
+// finish cleans up, the latest first; a cleanup may ask for more of it.
+func (s *scope) finish() {
+	for len(s.cleanups) > 0 {
+		last := len(s.cleanups) - 1
+		f := s.cleanups[last]
+		s.cleanups = s.cleanups[:last]
+		f()
 	}
-	if r.do(want, metalog.AddSegment{Topic: name, Partition: p, SegmentInfo: metalog.SegmentInfo{ID: id, StartOffset: s.start, EndOffset: s.end}}) {
-		t.segments[id] = s
-	}
-}
-
-func (r *run) groupStep(*rapid.T) {
-	id := r.groupName()
-	if r.do(firstOf(r.model.groups[id] != nil, metalog.ErrAlreadyExists), metalog.CreateGroup{ID: id}) {
-		r.model.groups[id] = &group{offsets: map[position]int64{}}
-	}
-}
-
-func (r *run) offsetStep(*rapid.T) {
-	name, id, p, offset := r.topicName(), r.groupName(), int32(r.number("partition", 3)), r.number("offset", 100)
-	t, g := r.model.topics[name], r.model.groups[id]
-	cmd := metalog.CommitOffsets{Group: id, Offsets: []metalog.OffsetCommit{{Topic: name, Partition: p, Offset: offset}}}
-	if r.do(firstOf(g == nil || t == nil, metalog.ErrNotFound, t != nil && p >= t.partitions, metalog.ErrOutOfRange), cmd) {
-		g.offsets[position{t, p}] = offset
-	}
-}
-
-func (r *run) watermarkStep(*rapid.T) {
-	name, p, to := r.topicName(), int32(r.number("partition", 3)), r.number("to", 60)
-	t := r.model.topics[name]
-	want := firstOf(t == nil, metalog.ErrNotFound)
-	if t != nil {
-		want = firstOf(p >= t.partitions || to < t.high[p], metalog.ErrOutOfRange)
-	}
-	if r.do(want, metalog.AdvanceWatermarks{Topic: name, Partition: p, High: &to, LogStart: &to}) {
-		t.advance(p, to)
-	}
-}
-
-func (r *run) configStep(*rapid.T) {
-	name, key, value := r.topicName(), r.pick("key", "x", "y"), r.pick("value", "1", "2")
-	t := r.model.topics[name]
-	cmd := metalog.SetConfig{Scope: events.EntityRef{Kind: events.KindTopic, ID: name}, Config: events.Config{key: value}}
-	if r.do(firstOf(t == nil, metalog.ErrNotFound), cmd) {
-		t.config[key] = value
-	}
-}
-
-func (r *run) deleteStep(*rapid.T) {
-	if r.pick("what", "topic", "group") == "topic" {
-		name := r.topicName()
-		if r.do(firstOf(r.model.topics[name] == nil, metalog.ErrNotFound), metalog.DeleteTopic{Name: name}) {
-			r.model.deleteTopic(name)
-		}
-		return
-	}
-	id := r.groupName()
-	if r.do(firstOf(r.model.groups[id] == nil, metalog.ErrNotFound), metalog.DeleteGroup{ID: id}) {
-		r.model.deleteGroup(id)
-	}
-}
-
-// repeatStep repeats the last command that had an effect.
-func (r *run) repeatStep(*rapid.T) {
-	if r.last == nil {
-		return
-	}
-	before := r.Seq()
-	result, err := r.Execute(r.t.Context(), r.last, metalog.CommandOptions{ID: r.lastID})
-	if err != nil || !result.Repeated || result.Seq != r.lastSeq || r.Seq() != before {
-		r.Fatalf("repeat of %s: %+v, %v", r.last.Op(), result, err)
-	}
-}
-
-func (r *run) transactionStep(*rapid.T) {
-	id := r.pick("txn", "t", "u")
-	t := r.model.txns[id]
-	if t == nil || !t.state.Open() {
-		r.begin(id, t)
-		return
-	}
-	p := metalog.Producer{TransactionalID: id, ProducerID: t.producer, ProducerEpoch: t.epoch}
-	ongoing := t.state == events.TransactionOngoing
-	prepared := t.state == events.TransactionPrepareCommit
-	switch r.pick("how", "group", "offset", "offset", "prepare", "commit", "abort", "fence") {
-	case "group":
-		g := r.model.groups["g"]
-		if r.do(firstOf(!ongoing, metalog.ErrConflict, g == nil, metalog.ErrNotFound), metalog.AddTransactionOffsets{Producer: p, Group: "g"}) {
-			t.groups[g] = true
-		}
-	case "offset":
-		r.pendingStep(p, t, ongoing)
-	case "prepare":
-		if r.do(nil, metalog.PrepareTransaction{Producer: p, Outcome: metalog.OutcomeCommit}) {
-			t.state = events.TransactionPrepareCommit
-		}
-	case "commit":
-		if r.do(firstOf(!prepared, metalog.ErrConflict), metalog.CommitTransaction{Producer: p}) {
-			t.end(events.TransactionCompleteCommit)
-		}
-	case "abort":
-		if r.do(firstOf(prepared, metalog.ErrConflict), metalog.AbortTransaction{Producer: p}) {
-			t.end(events.TransactionCompleteAbort)
-		}
-	case "fence":
-		if r.do(firstOf(prepared, metalog.ErrConflict), metalog.FenceProducer{TransactionalID: id}) {
-			t.end(events.TransactionCompleteAbort)
-			t.epoch++
-			r.do(metalog.ErrFenced, metalog.AbortTransaction{Producer: p})
-		}
-	}
-}
-
-func (r *run) begin(id string, t *txn) {
-	if t == nil {
-		r.do(nil, metalog.AllocateProducerIDs{Count: 1})
-		t = &txn{producer: r.model.nextID, groups: map[*group]bool{}, pending: map[pendingPosition]int64{}}
-		r.model.nextID++
-	}
-	r.do(nil, metalog.BeginTransaction{Producer: metalog.Producer{TransactionalID: id, ProducerID: t.producer, ProducerEpoch: t.epoch}})
-	t.state = events.TransactionOngoing
-	r.model.txns[id] = t
-}
-
-func (r *run) pendingStep(p metalog.Producer, t *txn, ongoing bool) {
-	name, offset := r.topicName(), r.number("offset", 100)
-	g, owner := r.model.groups["g"], r.model.topics[name]
-	want := firstOf(!ongoing, metalog.ErrConflict, g == nil, metalog.ErrNotFound, !t.groups[g], metalog.ErrConflict, owner == nil, metalog.ErrNotFound)
-	cmd := metalog.CommitTransactionOffsets{Producer: p, Group: "g", Offsets: []metalog.OffsetCommit{{Topic: name, Offset: offset}}}
-	if r.do(want, cmd) {
-		t.pending[pendingPosition{g, position{owner, 0}}] = offset
-	}
-}
-
-// compare compares all that can be read with the model.
-func (r *run) compare() {
-	ctx := r.t.Context()
-	topics, err := r.ListTopics(ctx)
-	r.check(err, names(topics, func(t events.Topic) string { return t.Name }), sortedKeys(r.model.topics))
-	for _, t := range topics {
-		r.compareTopic(ctx, t, r.model.topics[t.Name])
-	}
-	groups, err := r.ListGroups(ctx)
-	r.check(err, names(groups, func(g events.Group) string { return g.ID }), sortedKeys(r.model.groups))
-	for _, g := range groups {
-		r.compareGroup(ctx, g.ID, r.model.groups[g.ID])
-	}
-	txns, err := r.ListTransactions(ctx)
-	r.check(err, names(txns, func(t events.Transaction) string { return t.TransactionalID }), sortedKeys(r.model.txns))
-	for _, t := range txns {
-		r.compareTransaction(t, r.model.txns[t.TransactionalID])
-	}
-}
-
-// check compares two values by how they print.
-func (r *run) check(err error, got, want any) {
-	r.Helper()
-	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-		r.Fatalf("got %v, %v\nwant %v", got, err, want)
-	}
-}
-
-func names[T any](list []T, name func(T) string) []string {
-	all := make([]string, len(list))
-	for i, item := range list {
-		all[i] = name(item)
-	}
-	return all
-}
-
-func (r *run) compareTopic(ctx context.Context, got events.Topic, want *topic) {
-	r.check(nil, got.Partitions, want.partitions)
-	if !maps.Equal(got.Config, want.config) {
-		r.Fatalf("config of %s: got %v, want %v", got.Name, got.Config, want.config)
-	}
-	list, err := r.ListSegments(ctx, got.Name, metalog.AllPartitions)
-	segments := map[string]span{}
-	for _, s := range list {
-		segments[s.ID] = span{s.Partition, s.StartOffset, s.EndOffset}
-	}
-	r.check(err, segments, want.segments)
-	for p := range want.partitions {
-		partition, err := r.GetPartition(ctx, got.Name, p)
-		r.check(err, [2]int64{partition.HighWatermark, partition.LogStartOffset}, [2]int64{want.high[p], want.start[p]})
-	}
-}
-
-func (r *run) compareGroup(ctx context.Context, id string, want *group) {
-	list, err := r.ListOffsets(ctx, id)
-	got, expected := map[string]int64{}, map[string]int64{}
-	for _, o := range list {
-		got[fmt.Sprint(o.Topic, o.Partition)] = o.Offset
-	}
-	for p, offset := range want.offsets {
-		expected[fmt.Sprint(r.model.topicName(p.topic), p.partition)] = offset
-	}
-	r.check(err, got, expected)
-}
-
-func (r *run) compareTransaction(got events.Transaction, want *txn) {
-	r.check(nil, []any{got.ProducerID, got.ProducerEpoch, got.State, len(got.Groups)}, []any{want.producer, want.epoch, want.state, len(want.groups)})
-	pending, expected := map[string]int64{}, map[string]int64{}
-	for _, o := range got.Pending {
-		pending[o.Topic] = o.Offset
-	}
-	for p, offset := range want.pending {
-		expected[r.model.topicName(p.topic)] = offset
-	}
-	r.check(nil, pending, expected)
 }

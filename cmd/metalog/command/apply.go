@@ -180,14 +180,20 @@ func isRefusal(err error) bool {
 // do does the command of a line and counts what became of it.
 func (c *applyCounts) do(ctx context.Context, store metalog.Executor, line []byte, opts applyOptions) error {
 	cmd, o, err := metalog.ParseLine(line)
-	if err != nil || opts.parseOnly {
+	if err != nil {
 		return err
 	}
 	o.Actor = opts.actor
-	result, err := store.Execute(ctx, cmd, o)
+	var result metalog.Result
+	if opts.parseOnly {
+		err = metalog.Validate(cmd, o)
+	} else {
+		result, err = store.Execute(ctx, cmd, o)
+	}
 	switch {
 	case err != nil:
 		return events.Errorf(events.CodeOf(err), "%s: %w", cmd.Op(), err)
+	case opts.parseOnly:
 	case result.Repeated:
 		c.Repeated++
 	case result.Unchanged:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/user"
 	"runtime/debug"
@@ -25,7 +26,8 @@ func (a *app) open(ctx context.Context, mustExist bool) (metalog.MetadataStore, 
 		Path:          a.data,
 		MustExist:     mustExist,
 		Holder:        fmt.Sprintf("a metalog command (process %d)", os.Getpid()),
-		SweepInterval: -1, // what times out is for a server to find, not for a glance
+		Logger:        slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})), // what opening repaired
+		SweepInterval: -1,                                                                                // what times out is for a server to find, not for a glance
 	})
 }
 

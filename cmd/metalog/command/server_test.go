@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -93,6 +95,41 @@ func TestNotReadyWithoutPublisher(t *testing.T) {
 	if _, body := s.get(t, "/metrics"); !strings.Contains(body, "metalog_publisher_running 0\n") {
 		t.Error("metrics say that the publisher runs")
 	}
+}
+
+// TestNotReadyWhenTheStoreStopped has something else write to the log under a
+// server's feet, so that the next append fails: no more writes, but reads go on.
+func TestNotReadyWhenTheStoreStopped(t *testing.T) {
+	s := startServer(t)
+	segments, err := filepath.Glob(filepath.Join(s.opts.data, "log", "0*"))
+	if err != nil || len(segments) != 1 {
+		t.Fatalf("segments %v, %v", segments, err)
+	}
+	foreign := bytes.Repeat([]byte{0xff}, 64<<10)
+	if err := appendTo(segments[0], foreign); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.store.CreateGroup(t.Context(), metalog.CreateGroup{ID: "g"}); !errors.Is(err, metalog.ErrOutcomeUnknown) {
+		t.Fatalf("write: %v, want outcome_unknown", err)
+	}
+	if status, body := s.get(t, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "stopped writing") {
+		t.Errorf("status %d, %q", status, body)
+	}
+	if _, err := s.store.CreateGroup(t.Context(), metalog.CreateGroup{ID: "h"}); !errors.Is(err, metalog.ErrUnavailable) {
+		t.Errorf("later write: %v, want unavailable", err)
+	}
+	if groups, err := s.store.ListGroups(t.Context()); err != nil || len(groups) != 0 {
+		t.Errorf("read: %v, %v", groups, err)
+	}
+}
+
+func appendTo(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 // TestPortInUse starts a second server where the first one listens, and wants it
