@@ -58,7 +58,7 @@ func (r *run) brokerStep() {
 		r.registerBroker(id, b, revision)
 	case "status":
 		status := events.BrokerStatus(r.pick("status", "online", "offline", "offline", "maintenance"))
-		if r.doAt(metalog.SetBrokerStatus{ID: id, Status: status}, nil, revision, firstOf(b == nil, missing, b != nil && b.Status == status, unchanged)) {
+		if r.doAt(metalog.SetBrokerStatus{ID: id, Status: status}, nil, revision, firstOf(b == nil, missing, b != nil && b.Status == status, errUnchanged)) {
 			r.model.setStatus(b, status)
 		}
 	case "remove":
@@ -74,7 +74,7 @@ func (r *run) registerBroker(id int32, b *events.Broker, revision uint64) {
 	info := events.BrokerInfo{ID: id, Host: r.pick("host", "h1", "h2"), Port: 9092, IncarnationID: uuid.UUID{15: byte(1 + r.number("incarnation", 1))}}
 	cmd := metalog.RegisterBroker{ID: id, Host: info.Host, Port: info.Port, IncarnationID: info.IncarnationID}
 	same := b != nil && b.Status != events.BrokerOffline && b.Host == info.Host && b.IncarnationID == info.IncarnationID
-	if !r.doAt(cmd, nil, revision, firstOf(same, unchanged)) {
+	if !r.doAt(cmd, nil, revision, firstOf(same, errUnchanged)) {
 		return
 	}
 	if b == nil {

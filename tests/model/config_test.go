@@ -72,7 +72,7 @@ func (r *run) configStep() {
 	case "set":
 		value := r.pick("value", "1", "2")
 		cmd := metalog.SetConfig{Scope: of, Config: events.Config{key: value}}
-		if r.doAt(cmd, before, entry.Revision, firstOf(config[key] == value, unchanged)) {
+		if r.doAt(cmd, before, entry.Revision, firstOf(config[key] == value, errUnchanged)) {
 			config[key] = value
 			r.model.setConfig(of, config)
 		}
@@ -82,7 +82,7 @@ func (r *run) configStep() {
 			r.model.setConfig(of, config)
 		}
 	case "delete all":
-		if r.doAt(metalog.DeleteConfig{Scope: of}, before, entry.Revision, firstOf(len(config) == 0, unchanged)) {
+		if r.doAt(metalog.DeleteConfig{Scope: of}, before, entry.Revision, firstOf(len(config) == 0, errUnchanged)) {
 			r.model.setConfig(of, nil)
 		}
 	}

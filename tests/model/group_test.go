@@ -17,8 +17,6 @@ func (r *run) groupName() string { return r.pick("group", "g", "h") }
 
 func groupScope(id string) events.EntityRef { return events.EntityRef{Kind: events.KindGroup, ID: id} }
 
-func (g *group) exists() error { return firstOf(g == nil, metalog.ErrNotFound) }
-
 func (g *group) revision() uint64 {
 	if g == nil {
 		return 0
@@ -108,7 +106,7 @@ func (r *run) updateGroup(g *group, cmd metalog.UpdateGroup) {
 		g.State == events.GroupDead && next.State != events.GroupDead, metalog.ErrConflict,
 		some && (next.State == events.GroupEmpty || next.State == events.GroupDead), metalog.ErrInvalid,
 		some && next.Leader != "" && !next.has(next.Leader), metalog.ErrInvalid,
-		next.sameAs(g), unchanged)
+		next.sameAs(g), errUnchanged)
 	if r.doAt(cmd, nil, g.Revision, after) {
 		g.GroupInfo, g.UpdatedAt, g.Revision = next.GroupInfo, r.model.at.Time, r.model.at.Seq
 	}

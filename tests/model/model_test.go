@@ -155,8 +155,8 @@ func (r *run) chance(what string) bool               { return rapid.Bool().Draw(
 // oneIn is true one time in n.
 func (r *run) oneIn(n int64, what string) bool { return r.number(what, n-1) == n-1 }
 
-// unchanged is expected of a command that has nothing to do.
-var unchanged = errors.New("nothing to do")
+// errUnchanged is expected of a command that has nothing to do.
+var errUnchanged = errors.New("nothing to do")
 
 // do gives a command that is about no single entity, and reports whether it was
 // done. want is why it should not be, nil if it should.
@@ -190,7 +190,7 @@ func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want err
 	opts.ID = fmt.Sprint("id-", r.commands)
 	result, err := r.Execute(r.tb.Context(), cmd, opts)
 	if err == nil && result.Unchanged {
-		err = unchanged
+		err = errUnchanged
 	}
 	if !errors.Is(err, want) {
 		r.Fatalf("%s %+v: got %v, want %v", cmd.Op(), cmd, err, want)

@@ -113,7 +113,7 @@ func (r *run) offsetStep() {
 		}
 	case "delete all":
 		inTopic := func(at position, _ *events.Offset) bool { return at.topic == t }
-		if r.do(metalog.DeleteOffsets{Group: id, Topic: name}, firstOf(idle != nil, idle, !g.any(inTopic), unchanged)) {
+		if r.do(metalog.DeleteOffsets{Group: id, Topic: name}, firstOf(idle != nil, idle, !g.any(inTopic), errUnchanged)) {
 			maps.DeleteFunc(g.offsets, inTopic)
 		}
 	case "expire":
@@ -137,7 +137,7 @@ func (r *run) expireOffsets(g *group, id string) {
 	before := one(r, "before", r.notes[max(0, len(r.notes)-50):]).Time
 	old := func(_ position, o *events.Offset) bool { return o.CommittedAt < before }
 	nothing := g != nil && (len(g.Members) > 0 || !g.any(old))
-	if r.do(metalog.ExpireOffsets{Group: id, Before: before}, firstOf(g == nil, metalog.ErrNotFound, nothing, unchanged)) {
+	if r.do(metalog.ExpireOffsets{Group: id, Before: before}, firstOf(g == nil, metalog.ErrNotFound, nothing, errUnchanged)) {
 		maps.DeleteFunc(g.offsets, old)
 	}
 }
@@ -162,7 +162,7 @@ func (r *run) resetOffsets(g *group, t *topic, cmd metalog.ResetOffsets, want er
 	}
 	if want == nil {
 		moves = g.moves(t, cmd)
-		want = firstOf(len(moves) == 0, unchanged)
+		want = firstOf(len(moves) == 0, errUnchanged)
 	}
 	if r.do(cmd, want) {
 		for at, to := range moves {

@@ -174,7 +174,7 @@ func (r *run) assignPartition(cmd metalog.AssignPartition, p *partition, before 
 			after = r.model.mayLead(cmd.Leader, r.model.inSync(cmd.Replicas))
 		}
 	case slices.Equal(p.Replicas, cmd.Replicas) && (cmd.Leader == nil || *cmd.Leader == p.Leader):
-		after = unchanged
+		after = errUnchanged
 	default:
 		after = metalog.ErrAlreadyExists
 	}
@@ -200,7 +200,7 @@ func (r *run) reassignPartition(cmd metalog.ReassignPartition, p *partition) {
 	}
 	moved := next.Leader != p.Leader || next.brokerEpoch != p.brokerEpoch
 	if after == nil && !moved && slices.Equal(next.Replicas, p.Replicas) && slices.Equal(isr, p.ISR) {
-		after = unchanged
+		after = errUnchanged
 	}
 	if !r.doAt(cmd, nil, p.revision(), after) {
 		return
@@ -229,7 +229,7 @@ func (r *run) electLeader(cmd metalog.ElectLeader, p *partition) {
 	next := *p
 	if after == nil {
 		m.setLeader(&next, cmd.Leader)
-		after = firstOf(next.Leader == p.Leader && next.brokerEpoch == p.brokerEpoch, unchanged)
+		after = firstOf(next.Leader == p.Leader && next.brokerEpoch == p.brokerEpoch, errUnchanged)
 	}
 	if r.doAt(cmd, nil, p.revision(), after) {
 		m.lead(p, cmd.Leader)
@@ -245,7 +245,7 @@ func (r *run) changeISR(cmd metalog.ChangeISR, p *partition) {
 		slices.ContainsFunc(cmd.ISR, func(id int32) bool { return !slices.Contains(p.Replicas, id) }), metalog.ErrInvalid,
 		leader != events.NoLeader && !slices.Contains(cmd.ISR, leader), metalog.ErrInvalid,
 		slices.ContainsFunc(cmd.ISR, func(id int32) bool { return !slices.Contains(p.ISR, id) && r.model.offline(id) }), metalog.ErrConflict,
-		slices.Equal(cmd.ISR, p.ISR), unchanged)
+		slices.Equal(cmd.ISR, p.ISR), errUnchanged)
 	if r.doAt(cmd, nil, p.revision(), after) {
 		p.ISR, p.assigned = cmd.ISR, r.model.at.Seq
 		p.PartitionEpoch++

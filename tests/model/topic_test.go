@@ -122,7 +122,7 @@ func (r *run) updateTopic(name string, t *topic) {
 		cmd.Config = &after
 	}
 	still := factor == same && maps.Equal(before, after)
-	if !r.doAt(cmd, nil, t.revision(), firstOf(t == nil, metalog.ErrNotFound, still, unchanged)) {
+	if !r.doAt(cmd, nil, t.revision(), firstOf(t == nil, metalog.ErrNotFound, still, errUnchanged)) {
 		return
 	}
 	t.ReplicationFactor = int16(factor)
@@ -136,7 +136,7 @@ func (r *run) addPartitions(name string, t *topic) {
 	n := int32(r.number("partitions", 3)) + 1
 	after := t.exists()
 	if t != nil {
-		after = firstOf(n < t.Partitions, metalog.ErrInvalid, n == t.Partitions, unchanged)
+		after = firstOf(n < t.Partitions, metalog.ErrInvalid, n == t.Partitions, errUnchanged)
 	}
 	if r.doAt(metalog.AddPartitions{Name: name, Total: n}, nil, t.revision(), after) {
 		t.grow(n)

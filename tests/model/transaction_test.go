@@ -92,7 +92,7 @@ func (r *run) addPartition(t *txn) {
 	at := position{r.model.topics[name], p}
 	missing := at.topic.has(p)
 	cmd := metalog.AddTransactionPartitions{Producer: t.producer(), Partitions: []metalog.TransactionPartition{{Topic: name, Partition: p}}}
-	if r.doAt(cmd, nil, t.Revision, firstOf(t.ongoing() != nil, t.ongoing(), missing != nil, missing, t.partitions[at], unchanged)) {
+	if r.doAt(cmd, nil, t.Revision, firstOf(t.ongoing() != nil, t.ongoing(), missing != nil, missing, t.partitions[at], errUnchanged)) {
 		t.partitions[at] = true
 		r.model.changeState(t, t.State)
 	}
@@ -102,7 +102,7 @@ func (r *run) addGroup(t *txn) {
 	id := r.groupName()
 	g := r.model.groups[id]
 	cmd := metalog.AddTransactionOffsets{Producer: t.producer(), Group: id}
-	if r.doAt(cmd, nil, t.Revision, firstOf(t.ongoing() != nil, t.ongoing(), g == nil, metalog.ErrNotFound, t.groups[g], unchanged)) {
+	if r.doAt(cmd, nil, t.Revision, firstOf(t.ongoing() != nil, t.ongoing(), g == nil, metalog.ErrNotFound, t.groups[g], errUnchanged)) {
 		t.groups[g] = true
 		r.model.changeState(t, t.State)
 	}
@@ -142,7 +142,7 @@ func (r *run) endStep(t *txn) {
 		cmd, next = metalog.AbortTransaction{Producer: t.producer()}, events.TransactionCompleteAbort
 		from = append(from, events.TransactionPrepareAbort)
 	}
-	if !r.doAt(cmd, nil, t.Revision, firstOf(t.State == next, unchanged, !slices.Contains(from, t.State), metalog.ErrConflict)) {
+	if !r.doAt(cmd, nil, t.Revision, firstOf(t.State == next, errUnchanged, !slices.Contains(from, t.State), metalog.ErrConflict)) {
 		return
 	}
 	if next.Open() {

@@ -55,7 +55,7 @@ func (p *partition) advance(high, start *int64) error {
 		moved = moved || *start != p.LogStartOffset
 		p.LogStartOffset = *start
 	}
-	return firstOf(!moved, unchanged)
+	return firstOf(!moved, errUnchanged)
 }
 
 // setMarks moves a partition's marks, and drops the segments below.
