@@ -176,7 +176,10 @@ func TestPurgeWhilePublishingIsNoticed(t *testing.T) {
 }
 
 func TestTwoPublishersStoreEachEventOnce(t *testing.T) {
-	server, log := newServer(t), filled(8, 200)
+	server, log, rng := newServer(t), newMemLog(), rand.New(rand.NewPCG(8, 0))
+	log.fill(rng, 1)
+	publishAll(t, log, server.connect(), testOptions()) // so that there is a stream to subscribe to
+	log.fill(rng, 199)
 	var publishers sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	for range 2 {
@@ -187,7 +190,6 @@ func TestTwoPublishersStoreEachEventOnce(t *testing.T) {
 			}
 		})
 	}
-	rng := rand.New(rand.NewPCG(9, 0))
 	for range 20 {
 		log.fill(rng, 10)
 	}
