@@ -101,15 +101,8 @@ func (c AddTransactionPartitions) decide(d *decision) error {
 }
 
 func (c AddTransactionOffsets) decide(d *decision) error {
-	row, err := d.ongoing(c.Producer)
-	if err != nil {
-		return err
-	}
-	group, err := d.view.Group(c.Group)
-	if err != nil {
-		return err
-	}
-	if known, err := d.hasGroup(row, group.GroupRef); err != nil || known {
+	row, group, known, err := d.ongoingGroup(c.Producer, c.Group)
+	if err != nil || known {
 		return err
 	}
 	d.emit(&events.TransactionOffsetsAdded{TransactionRef: row.TransactionRef, Group: group.ID, GroupID: group.GroupID})
@@ -117,17 +110,11 @@ func (c AddTransactionOffsets) decide(d *decision) error {
 }
 
 func (c CommitTransactionOffsets) decide(d *decision) error {
-	row, err := d.ongoing(c.Producer)
+	row, group, known, err := d.ongoingGroup(c.Producer, c.Group)
 	if err != nil {
 		return err
 	}
-	group, err := d.view.Group(c.Group)
-	if err != nil {
-		return err
-	}
-	if known, err := d.hasGroup(row, group.GroupRef); err != nil {
-		return err
-	} else if !known {
+	if !known {
 		return events.Errorf(events.CodeConflict, "%s: group %q is not part of it; add its offsets first ('metalog txn add-offsets')", transactionLabel(c.TransactionalID), c.Group)
 	}
 	if err := mayCommit(group, c.Generation, c.MemberID); err != nil {
@@ -145,10 +132,17 @@ func (c CommitTransactionOffsets) decide(d *decision) error {
 	return nil
 }
 
-// hasGroup reports whether the transaction may commit the group's offsets.
-func (d *decision) hasGroup(row events.Transaction, group events.GroupRef) (bool, error) {
+// ongoingGroup finds an ongoing transaction and a group, and reports whether the
+// one may commit the other's offsets.
+func (d *decision) ongoingGroup(p Producer, groupID string) (row events.Transaction, group events.Group, known bool, err error) {
+	if row, err = d.ongoing(p); err != nil {
+		return row, group, false, err
+	}
+	if group, err = d.view.Group(groupID); err != nil {
+		return row, group, false, err
+	}
 	groups, err := collect(d.view.TransactionGroups(row.ProducerID))
-	return slices.Contains(groups, group), err
+	return row, group, slices.Contains(groups, group.GroupRef), err
 }
 
 // mayBePending keeps a transaction small enough to end in one record.
