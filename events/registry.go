@@ -185,15 +185,27 @@ func (t Type) String() string {
 	return fmt.Sprintf("Type(%d)", uint16(t))
 }
 
+// typesByName is registry the other way round.
+var typesByName = func() map[string]Type {
+	types := make(map[string]Type, len(registry))
+	for t, s := range registry {
+		types[s.name] = t
+	}
+	return types
+}()
+
 // ParseType returns the type of that name.
 func ParseType(name string) (Type, error) {
-	for t, s := range registry {
-		if s.name == name {
-			return t, nil
-		}
+	t, ok := typesByName[name]
+	if !ok {
+		return 0, Errorf(CodeInvalid, "event type %q is not known; docs/record-format.md lists the types", name)
 	}
-	return 0, Errorf(CodeInvalid, "event type %q is not known; docs/record-format.md lists the types", name)
+	return t, nil
 }
+
+// New returns an empty event of type t, to be decoded into. The type must be one
+// that [ParseType] knows.
+func New(t Type) Event { return registry[t].fresh() }
 
 // schemaVersion returns the version that is written for t.
 func schemaVersion(t Type) uint16 { return uint16(len(registry[t].versions)) }

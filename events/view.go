@@ -47,6 +47,6 @@ func (v *EventView) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	v.Payload = registry[t].fresh()
+	v.Payload = New(t)
 	return json.Unmarshal(wire.Payload, v.Payload)
 }

@@ -1,8 +1,6 @@
 package publisher
 
 import (
-	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/metalog/metalog/events"
@@ -49,7 +47,7 @@ func cborView(v events.EventView) cborEvent {
 	}
 }
 
-func decodeCBOR(data []byte) ([]events.EventView, error) {
+func decodeCBOR(t events.Type, data []byte) ([]events.EventView, error) {
 	var list []cborEvent
 	if err := events.Unmarshal(data, &list); err != nil {
 		return nil, err
@@ -57,19 +55,19 @@ func decodeCBOR(data []byte) ([]events.EventView, error) {
 	views := make([]events.EventView, len(list))
 	for i, e := range list {
 		var err error
-		if views[i], err = e.view(); err != nil {
+		if views[i], err = e.view(t); err != nil {
 			return nil, err
 		}
 	}
 	return views, nil
 }
 
-func (e cborEvent) view() (events.EventView, error) {
-	entity, errEntity := events.ParseEntityRef(e.Entity)
-	payload, errPayload := emptyEvent(e.Type)
-	if err := errors.Join(errEntity, errPayload); err != nil {
+func (e cborEvent) view(t events.Type) (events.EventView, error) {
+	entity, err := events.ParseEntityRef(e.Entity)
+	if err != nil {
 		return events.EventView{}, err
 	}
+	payload := events.New(t)
 	return events.EventView{
 		Seq:     e.Seq,
 		Index:   e.Index,
@@ -81,16 +79,4 @@ func (e cborEvent) view() (events.EventView, error) {
 		Entity:  entity,
 		Payload: payload,
 	}, events.Unmarshal(e.Payload.encoded, payload)
-}
-
-// emptyEvent returns an empty event of the named type. A view knows its
-// payload's type by the name, so that an empty view gives one.
-func emptyEvent(name string) (events.Event, error) {
-	empty, err := json.Marshal(map[string]any{"type": name, "entity": events.KindCluster, "payload": struct{}{}})
-	if err != nil {
-		return nil, err
-	}
-	var view events.EventView
-	err = json.Unmarshal(empty, &view)
-	return view.Payload, err
 }

@@ -29,7 +29,7 @@ const (
 // Message is a run of consecutive events of one record.
 type Message struct {
 	LogID  uuid.UUID
-	Epoch  uint64 // of the log that was published
+	Epoch  uint64 // of the log, when the message was published
 	Seq    uint64 // of the record
 	Index  int    // in the record, of Events[0]
 	Of     int    // events in the record
@@ -40,7 +40,8 @@ type Message struct {
 	Subject   string
 	StreamSeq uint64 // of the message; a refilled stream has other ones
 
-	count int // events in the message as it was published
+	count       int    // events that it stands for
+	streamEpoch uint64 // of the log, when the message was read
 }
 
 // First returns the position of the first event.
@@ -48,8 +49,7 @@ func (m *Message) First() events.Position {
 	return events.Position{Seq: m.Seq, Index: m.Index}
 }
 
-// Next returns the position after the last event: what a subscriber that is
-// done with the message asks for next.
+// Next returns the position after the last event.
 func (m *Message) Next() events.Position {
 	return positionAfter(m.Seq, m.Index+m.count, m.Of)
 }
@@ -88,7 +88,7 @@ func recordHeaders(logID uuid.UUID, epoch uint64, rec *events.Record, contentTyp
 // parseHeaders reads what identifies a message. A message without valid headers
 // was not written by a publisher: ErrCorrupt.
 func parseHeaders(h nats.Header, streamSeq uint64) (*Message, error) {
-	p := headerParser{header: h}
+	p := headerParser{get: h.Get}
 	m := &Message{
 		LogID:     p.uuid(HeaderLogID),
 		Epoch:     p.number(HeaderEpoch, 64),
@@ -100,7 +100,7 @@ func parseHeaders(h nats.Header, streamSeq uint64) (*Message, error) {
 		StreamSeq: streamSeq,
 		count:     int(p.number(HeaderCount, 31)),
 	}
-	if p.err == nil && (m.Seq == 0 || m.count == 0 || m.Index+m.count > m.Of) {
+	if p.err == nil && (m.Seq == 0 || m.count == 0 || m.Index+m.count > m.Of || m.Of > events.MaxRecordEvents) {
 		p.err = fmt.Errorf("seq %d with %d events from index %d of %d", m.Seq, m.count, m.Index, m.Of)
 	}
 	if p.err != nil {
@@ -109,37 +109,37 @@ func parseHeaders(h nats.Header, streamSeq uint64) (*Message, error) {
 	return m, nil
 }
 
-// headerParser keeps the first error.
+// headerParser reads named values and keeps the first error.
 type headerParser struct {
-	header nats.Header
-	err    error
+	get func(name string) string
+	err error
 }
 
 func (p *headerParser) note(name string, err error) {
 	if err != nil && p.err == nil {
-		p.err = fmt.Errorf("header %s: %w", name, err)
+		p.err = fmt.Errorf("%s: %w", name, err)
 	}
 }
 
 func (p *headerParser) number(name string, bits int) uint64 {
-	n, err := strconv.ParseUint(p.header.Get(name), 10, bits)
+	n, err := strconv.ParseUint(p.get(name), 10, bits)
 	p.note(name, err)
 	return n
 }
 
 func (p *headerParser) uuid(name string) uuid.UUID {
-	id, err := uuid.Parse(p.header.Get(name))
+	id, err := uuid.Parse(p.get(name))
 	p.note(name, err)
 	return id
 }
 
 func (p *headerParser) hash(name string) (h events.Hash) {
-	p.note(name, h.UnmarshalText([]byte(p.header.Get(name))))
+	p.note(name, h.UnmarshalText([]byte(p.get(name))))
 	return h
 }
 
 func (p *headerParser) time(name string) (t events.Time) {
-	p.note(name, t.UnmarshalText([]byte(p.header.Get(name))))
+	p.note(name, t.UnmarshalText([]byte(p.get(name))))
 	return t
 }
 

@@ -205,3 +205,5 @@ func collect(t testing.TB, js jetstream.JetStream, options SubscribeOptions, n i
 	}
 	return all
 }
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }

@@ -20,6 +20,14 @@ type place struct {
 type locator struct {
 	stream jetstream.Stream
 	state  jetstream.StreamState
+	origin origin
+}
+
+// newLocator takes the stream as its cached info shows it.
+func newLocator(stream jetstream.Stream) (locator, error) {
+	info := stream.CachedInfo()
+	from, err := originOf(info.Config)
+	return locator{stream, info.State, from}, err
 }
 
 func (l locator) empty() bool { return l.state.Msgs == 0 }
@@ -54,14 +62,27 @@ func (l locator) search(ctx context.Context, wanted func(*Message) bool) (uint64
 	return l.state.FirstSeq + uint64(n), failed
 }
 
-// start returns the place at the stream's first message.
-func (l locator) start(context.Context) (place, error) {
-	return place{streamSeq: max(1, l.state.FirstSeq)}, nil
+// first returns the position of the stream's first event, or where it will be.
+func (l locator) first(ctx context.Context) (events.Position, error) {
+	if l.empty() {
+		return events.Position{Seq: l.origin.start}, nil
+	}
+	m, err := l.read(ctx, l.state.FirstSeq)
+	if err != nil {
+		return events.Position{}, err
+	}
+	return m.First(), nil
+}
+
+// start returns the place at the stream's first message that is there on purpose.
+func (l locator) start(ctx context.Context) (place, error) {
+	seq, err := l.search(ctx, func(m *Message) bool { return m.Seq >= l.origin.start })
+	return place{streamSeq: seq, next: events.Position{Seq: l.origin.start}}, err
 }
 
 // end returns the place after the stream's last message.
 func (l locator) end(ctx context.Context) (place, error) {
-	at := place{streamSeq: l.state.LastSeq + 1}
+	at := place{streamSeq: l.state.LastSeq + 1, next: events.Position{Seq: l.origin.start}}
 	if l.empty() {
 		return at, nil
 	}
@@ -76,11 +97,11 @@ func (l locator) end(ctx context.Context) (place, error) {
 // time returns the place of the first record at or after t.
 func (l locator) time(ctx context.Context, t time.Time) (place, error) {
 	from := events.TimeOf(t)
-	seq, err := l.search(ctx, func(m *Message) bool { return m.Time >= from })
+	seq, err := l.search(ctx, func(m *Message) bool { return m.Time >= from && m.Seq >= l.origin.start })
 	if err != nil {
 		return place{}, err
 	}
-	if l.empty() || seq > l.state.LastSeq {
+	if seq > l.state.LastSeq {
 		return l.end(ctx)
 	}
 	m, err := l.read(ctx, seq)
@@ -90,34 +111,30 @@ func (l locator) time(ctx context.Context, t time.Time) (place, error) {
 	return place{streamSeq: seq, next: m.First()}, nil
 }
 
-// position returns the place of the event at from. It is ErrOutOfRange when the
-// stream begins after it.
+// position returns the place of the event at from, which is in the stream or the
+// next to come. A stream whose front is missing will be filled again: a GapError.
 func (l locator) position(ctx context.Context, from events.Position) (place, error) {
-	if !l.empty() {
-		first, err := l.read(ctx, l.state.FirstSeq)
-		if err != nil {
-			return place{}, err
-		}
-		if before(from, first.First()) {
-			return place{}, events.Errorf(events.CodeOutOfRange, "event %s is not in the stream any more, it begins at %s; start there, or from a snapshot", from, first.First())
-		}
+	first, err := l.first(ctx)
+	if err != nil {
+		return place{}, err
+	}
+	if before(from, first) {
+		return place{}, gap(from, first)
 	}
 	seq, err := l.search(ctx, func(m *Message) bool { return before(from, m.Next()) })
-	return place{streamSeq: max(1, seq), next: from}, err
+	return place{streamSeq: seq, next: from}, err
 }
 
-// checkReached is ErrOutOfRange when from is further than one beyond the
-// stream's last event.
-func (l locator) checkReached(ctx context.Context, from events.Position) error {
-	end, err := l.end(ctx)
+// hashOf returns the hash of record seq. found is false when the stream does not
+// have it.
+func (l locator) hashOf(ctx context.Context, seq uint64) (hash events.Hash, found bool, err error) {
+	at, err := l.search(ctx, func(m *Message) bool { return m.Seq >= seq })
+	if err != nil || at > l.state.LastSeq {
+		return hash, false, err
+	}
+	m, err := l.read(ctx, at)
 	if err != nil {
-		return err
+		return hash, false, err
 	}
-	if end.next.Seq == 0 {
-		end.next = events.Position{Seq: 1}
-	}
-	if before(end.next, from) {
-		return events.Errorf(events.CodeOutOfRange, "event %s is not in the stream yet, the next one there is %s; start there, or try again when it is published", from, end.next)
-	}
-	return nil
+	return m.Hash, m.Seq == seq, nil
 }

@@ -2,6 +2,8 @@ package publisher
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -109,18 +111,45 @@ func encodeEvents(encoding Encoding, rec *events.Record, from, end int) ([]byte,
 	return json.Marshal(views)
 }
 
-// decodeEvents reads a payload.
-func decodeEvents(contentType string, data []byte) ([]events.EventView, error) {
+// decodeEvents reads a payload of count events of type t.
+func decodeEvents(contentType string, t events.Type, count int, data []byte) (views []events.EventView, err error) {
 	switch contentType {
 	case ContentJSON:
-		var views []events.EventView
-		err := json.Unmarshal(data, &views)
-		return views, err
+		views, err = decodeJSON(t, count, data)
 	case ContentCBOR:
-		return decodeCBOR(data)
+		views, err = decodeCBOR(t, data)
 	default:
-		return nil, events.Errorf(events.CodeCorrupt, "content type %q is neither %s nor %s", contentType, ContentJSON, ContentCBOR)
+		err = fmt.Errorf("content type %q is neither %s nor %s", contentType, ContentJSON, ContentCBOR)
 	}
+	if err == nil && len(views) != count {
+		err = fmt.Errorf("%d events in the payload, %d in the header", len(views), count)
+	}
+	for _, v := range views {
+		if err == nil && v.Type != t.String() {
+			err = fmt.Errorf("%s in a message of %s", v.Type, t)
+		}
+	}
+	return views, err
+}
+
+// plainView is a view without the method that finds out its type.
+type plainView events.EventView
+
+// decodeJSON reads a list in one pass. The events to decode into are there
+// before, since all events of a message have the same type.
+func decodeJSON(t events.Type, count int, data []byte) ([]events.EventView, error) {
+	list := make([]plainView, count)
+	for i := range list {
+		list[i].Payload = events.New(t)
+	}
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, err
+	}
+	views := make([]events.EventView, len(list))
+	for i, v := range list {
+		views[i] = events.EventView(v)
+	}
+	return views, nil
 }
 
 // parseMessage reads a whole message.
@@ -130,11 +159,12 @@ func parseMessage(subject string, h nats.Header, data []byte, streamSeq uint64) 
 		return nil, err
 	}
 	m.Subject = subject
-	if m.Events, err = decodeEvents(h.Get(HeaderContentType), data); err != nil {
-		return nil, events.Errorf(events.CodeCorrupt, "stream message %d, seq %d: payload: %w", streamSeq, m.Seq, err)
+	t, err := events.ParseType(subject[strings.LastIndexByte(subject, '.')+1:])
+	if err == nil {
+		m.Events, err = decodeEvents(h.Get(HeaderContentType), t, m.count, data)
 	}
-	if len(m.Events) != m.count {
-		return nil, events.Errorf(events.CodeCorrupt, "stream message %d, seq %d: %d events in the payload, %d in the header", streamSeq, m.Seq, len(m.Events), m.count)
+	if err != nil {
+		return nil, events.Errorf(events.CodeCorrupt, "stream message %d, seq %d: %w; a newer metalog may have written it", streamSeq, m.Seq, err)
 	}
 	return m, nil
 }

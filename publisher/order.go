@@ -1,46 +1,42 @@
 package publisher
 
 import (
-	"github.com/google/uuid"
-
 	"github.com/metalog/metalog/events"
 )
 
 // order checks that messages follow on one another in the log, and drops what a
 // refilled stream repeats.
 type order struct {
-	logID    uuid.UUID   // of the log; zero: that of the first message
+	at       Checkpoint  // how far it has come; its parts are zero as long as they don't matter
 	filtered bool        // messages in between may be missing
 	since    events.Time // of the first record wanted; it may be still to come
-
-	next     events.Position // the first event wanted; zero: whichever comes first
-	lastSeq  uint64          // of the last record seen, 0 for none
-	lastHash events.Hash     // of that record
 }
 
-// accept returns m with the events from next on; nil if it has none of them. It
-// is ErrCorrupt when events before m are missing and when m's record is not the
-// one that was seen under its seq, and ErrConflict for another log.
+// accept returns m with the events from at.Next on; nil if it has none of them. It
+// is a GapError when events before m are missing, a ForkError when m's record is
+// not the one that was seen under its seq, and ErrConflict for another log. A
+// message of a later epoch than the stream had is to be looked at by a new
+// session.
 func (o *order) accept(m *Message) (*Message, error) {
-	if o.logID == uuid.Nil {
-		o.logID = m.LogID
+	switch {
+	case m.LogID != o.at.LogID:
+		return nil, otherLog(m, o.at.LogID)
+	case m.Epoch > o.at.Epoch:
+		return nil, retry("epoch %d of the log began, after epoch %d", m.Epoch, o.at.Epoch)
+	case m.Seq == o.at.Last.Seq && m.Hash != o.at.Last.Hash:
+		return nil, fork(o.at.Last, m.Seq-1, "the stream has hash %s for it, not %s", m.Hash, o.at.Last.Hash)
 	}
-	if m.LogID != o.logID {
-		return nil, otherLog(m, o.logID)
-	}
-	if m.Seq == o.lastSeq && m.Hash != o.lastHash {
-		return nil, events.Errorf(events.CodeCorrupt, "record %d is another one than was read before: the log's history was changed after seq %d; start anew from a snapshot", m.Seq, m.Seq-1)
-	}
-	if o.next.Seq != 0 {
-		if !before(o.next, m.Next()) {
+	if next := o.at.Next; next.Seq != 0 {
+		if !before(next, m.Next()) {
 			return nil, nil
 		}
-		if before(o.next, m.First()) && !o.filtered {
-			return nil, events.Errorf(events.CodeCorrupt, "events from %s to %s are missing in the stream; subscribe again from %s when the publisher has filled it again", o.next, m.First(), o.next)
+		if before(next, m.First()) && !o.filtered {
+			return nil, gap(next, m.First())
 		}
-		m.skipTo(o.next)
+		m.skipTo(next)
 	}
-	o.next, o.lastSeq, o.lastHash = m.Next(), m.Seq, m.Hash
+	m.streamEpoch = o.at.Epoch
+	o.at = m.Checkpoint()
 	if m.Time < o.since {
 		return nil, nil
 	}

@@ -36,7 +36,7 @@ func TestOrder(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			o := order{filtered: test.filtered}
+			o := order{at: Checkpoint{LogID: testLogID, Epoch: 1}, filtered: test.filtered}
 			if m, err := o.accept(message(5, 0, 2, 2)); m == nil || err != nil {
 				t.Fatalf("first message: %v, %v", m, err)
 			}
@@ -63,7 +63,7 @@ func firstIndex(m *Message) int {
 
 // A refill may cut a record's run in other places.
 func TestOrderSkipsEventsOfAnOverlappingMessage(t *testing.T) {
-	o := order{next: events.Position{Seq: 3, Index: 2}}
+	o := order{at: Checkpoint{LogID: testLogID, Epoch: 1, Next: events.Position{Seq: 3, Index: 2}}}
 	m, err := o.accept(&Message{LogID: testLogID, Seq: 3, Index: 1, Of: 5, count: 4, Events: make([]events.EventView, 4)})
 	if err != nil || m == nil || m.Index != 2 || len(m.Events) != 3 || m.Next() != (events.Position{Seq: 4}) {
 		t.Errorf("accept: %+v, %v, want events 2 to 4", m, err)

@@ -27,8 +27,13 @@ type Options struct {
 	Cluster  string    // 1 to 64 of a-z, A-Z, 0-9, _ and -
 	LogID    uuid.UUID // of the source
 	Epoch    uint64    // of the source
+	Fork     uint64    // the last record of earlier epochs that this one kept; 0 in epoch 1
 	Encoding Encoding  // of payloads; default JSON
 	Replicas int       // of the stream, when it is created; default 1
+	// RetainRecords, if not 0, lets the publisher trim the stream in front: at
+	// least so many of the log's last records stay, and all that follow the oldest
+	// snapshot on offer.
+	RetainRecords uint64
 	// CheckEvery is how often an idle publisher looks whether the stream is still
 	// whole; default 5 seconds.
 	CheckEvery time.Duration
@@ -169,12 +174,24 @@ func (p *Publisher) follow(ctx context.Context, pipe *pipeline, next events.Posi
 			return err
 		}
 		if time.Since(checked) >= p.options.CheckEvery {
-			if err := p.checkWhole(ctx, pipe.last); err != nil {
+			if err := p.look(ctx, pipe.last); err != nil {
 				return err
 			}
 			checked = time.Now()
 		}
 	}
+}
+
+// look checks that the stream is still what was published, and trims it.
+func (p *Publisher) look(ctx context.Context, last uint64) error {
+	s, err := p.openStream(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.checkWhole(ctx, s, last); err != nil {
+		return err
+	}
+	return p.trim(ctx, s)
 }
 
 // publishNew publishes from next to the log's head, and returns the next event

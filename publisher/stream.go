@@ -3,7 +3,6 @@ package publisher
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
@@ -11,39 +10,38 @@ import (
 	"github.com/metalog/metalog/events"
 )
 
-// metadataLogID is the key of the log's id in a stream's metadata.
-const metadataLogID = "metalog_log_id"
-
 // resume finds out where to continue: the next event to publish and the stream
 // sequence that its message must follow. It creates the stream when there is
-// none, and empties one that does not begin where the log does.
+// none, and empties one that lacks events or has those of a history that a
+// repair of the log has ended.
 func (p *Publisher) resume(ctx context.Context) (next events.Position, last uint64, err error) {
-	stream, err := p.openStream(ctx)
+	s, err := p.openStream(ctx)
 	if err != nil {
-		return events.Position{}, 0, err
+		return next, 0, err
 	}
-	state := stream.CachedInfo().State
-	if state.Msgs == 0 {
-		return events.Position{Seq: p.source.First()}, state.LastSeq, nil
+	if s.empty() {
+		return p.begin(ctx, s)
 	}
-	newest, err := p.readHeaders(ctx, stream, state.LastSeq)
+	newest, err := s.read(ctx, s.state.LastSeq)
 	if err != nil {
-		return events.Position{}, 0, err
+		return next, 0, err
 	}
-	if err := p.checkNewest(ctx, newest); err != nil {
-		return events.Position{}, 0, err
-	}
-	whole, err := p.isWhole(ctx, stream, state)
+	superseded, err := p.checkNewest(ctx, newest)
 	if err != nil {
-		return events.Position{}, 0, err
+		return next, 0, err
 	}
-	if !whole {
-		return p.refill(ctx, stream, state.LastSeq)
+	whole, err := p.isWhole(ctx, s)
+	if err != nil {
+		return next, 0, err
 	}
-	return newest.Next(), state.LastSeq, nil
+	if superseded || !whole {
+		return p.refill(ctx, s)
+	}
+	return newest.Next(), s.state.LastSeq, p.setOrigin(ctx, s, s.origin.start)
 }
 
-func (p *Publisher) openStream(ctx context.Context) (jetstream.Stream, error) {
+// openStream gives the stream as it is now, which it creates when there is none.
+func (p *Publisher) openStream(ctx context.Context) (s locator, err error) {
 	name := StreamName(p.options.Cluster)
 	stream, err := p.js.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -51,9 +49,32 @@ func (p *Publisher) openStream(ctx context.Context) (jetstream.Stream, error) {
 		stream, err = p.js.CreateStream(ctx, p.streamConfig())
 	}
 	if err != nil {
-		return nil, retry("stream %s: %w", name, err)
+		return s, retry("stream %s: %w", name, err)
 	}
-	return stream, p.checkStream(stream.CachedInfo().Config)
+	if s, err = newLocator(stream); err != nil {
+		return s, err
+	}
+	return s, p.checkStream(s.origin, stream.CachedInfo().Config)
+}
+
+// origin is what this publisher's stream says of itself, when it begins with
+// record start.
+func (p *Publisher) origin(start uint64) origin {
+	return origin{logID: p.options.LogID, epoch: p.options.Epoch, fork: p.options.Fork, start: start}
+}
+
+// setOrigin has the stream's metadata say that it is this publisher's and begins
+// with record start.
+func (p *Publisher) setOrigin(ctx context.Context, s locator, start uint64) error {
+	if s.origin == p.origin(start) {
+		return nil
+	}
+	config := s.stream.CachedInfo().Config
+	config.Metadata = p.origin(start).addTo(config.Metadata)
+	if _, err := p.js.UpdateStream(ctx, config); err != nil {
+		return retry("metadata of stream %s: %w", config.Name, err)
+	}
+	return nil
 }
 
 // streamConfig describes a stream that loses nothing by itself: only a purge
@@ -72,15 +93,18 @@ func (p *Publisher) streamConfig() jetstream.StreamConfig {
 		MaxMsgSize:  -1,
 		DenyDelete:  true,
 		AllowDirect: true,
-		Metadata:    map[string]string{metadataLogID: p.options.LogID.String()},
+		Metadata:    p.origin(p.source.First()).addTo(nil),
 	}
 }
 
-// checkStream refuses a stream of another log, and one that somebody gave
-// limits under which events would vanish.
-func (p *Publisher) checkStream(c jetstream.StreamConfig) error {
-	if id := c.Metadata[metadataLogID]; id != p.options.LogID.String() {
-		return events.Errorf(events.CodeConflict, "stream %s belongs to log %q, this is log %s; choose another cluster name, or delete the stream", c.Name, id, p.options.LogID)
+// checkStream refuses a stream of another log or of a later epoch, and one that
+// somebody gave limits under which events would vanish.
+func (p *Publisher) checkStream(o origin, c jetstream.StreamConfig) error {
+	if o.logID != p.options.LogID {
+		return events.Errorf(events.CodeConflict, "stream %s belongs to log %s, this is log %s; choose another cluster name, or delete the stream", c.Name, o.logID, p.options.LogID)
+	}
+	if o.epoch > p.options.Epoch {
+		return p.laterEpoch(o.epoch)
 	}
 	if c.Discard != jetstream.DiscardNew || c.Retention != jetstream.LimitsPolicy || c.MaxAge != 0 || c.MaxMsgsPerSubject > 0 {
 		return events.Errorf(events.CodeConflict, "stream %s has limits (discard %s, retention %s, max age %s, max messages per subject %d) under which events vanish; remove them, or delete the stream and it is filled again", c.Name, c.Discard, c.Retention, c.MaxAge, c.MaxMsgsPerSubject)
@@ -88,34 +112,35 @@ func (p *Publisher) checkStream(c jetstream.StreamConfig) error {
 	return nil
 }
 
-func (p *Publisher) readHeaders(ctx context.Context, stream jetstream.Stream, seq uint64) (*Message, error) {
-	raw, err := stream.GetMsg(ctx, seq)
-	if err != nil {
-		return nil, retry("stream message %d: %w", seq, err)
-	}
-	return parseHeaders(raw.Header, seq)
+func (p *Publisher) laterEpoch(epoch uint64) error {
+	return events.Errorf(events.CodeFenced, "the stream was published from epoch %d of the log, this is epoch %d: the log was repaired elsewhere; open the repaired one", epoch, p.options.Epoch)
 }
 
-// checkNewest refuses to continue a stream that the log does not contain.
-func (p *Publisher) checkNewest(ctx context.Context, m *Message) error {
+// checkNewest compares the stream's last message with the log. When the log does
+// not contain it, either a repair of the log has ended the history that it is of,
+// and it is superseded; or records were lost, and the stream is not continued.
+func (p *Publisher) checkNewest(ctx context.Context, m *Message) (superseded bool, err error) {
 	if m.LogID != p.options.LogID {
-		return otherLog(m, p.options.LogID)
+		return false, otherLog(m, p.options.LogID)
 	}
 	if m.Epoch > p.options.Epoch {
-		return events.Errorf(events.CodeFenced, "the stream was published from epoch %d of the log, this is epoch %d: the log was repaired elsewhere; open the repaired one", m.Epoch, p.options.Epoch)
+		return false, p.laterEpoch(m.Epoch)
+	}
+	if m.Epoch < p.options.Epoch && m.Seq > p.options.Fork {
+		return true, nil
 	}
 	head := p.source.Head()
 	if m.Seq > head.Seq {
-		return events.Errorf(events.CodeCorrupt, "the stream is at seq %d, the log ends at %d: records were lost; restore the log, or delete stream %s to publish this log as it is", m.Seq, head.Seq, StreamName(p.options.Cluster))
+		return false, events.Errorf(events.CodeCorrupt, "the stream is at seq %d, the log ends at %d: records were lost; restore the log, or delete stream %s to publish this log as it is", m.Seq, head.Seq, StreamName(p.options.Cluster))
 	}
 	hash, err := p.hashAt(ctx, m.Seq, head)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if hash != m.Hash {
-		return events.Errorf(events.CodeCorrupt, "seq %d has hash %s in the stream and %s in the log: the histories differ; find out which is right, and delete stream %s if it is the log", m.Seq, m.Hash, hash, StreamName(p.options.Cluster))
+		return false, events.Errorf(events.CodeCorrupt, "seq %d has hash %s in the stream and %s in the log: the histories differ; find out which is right, and delete stream %s if it is the log", m.Seq, m.Hash, hash, StreamName(p.options.Cluster))
 	}
-	return nil
+	return false, nil
 }
 
 func otherLog(m *Message, want uuid.UUID) error {
@@ -143,48 +168,56 @@ func (p *Publisher) hashAt(ctx context.Context, seq uint64, head events.Head) (e
 	return events.Hash{}, events.Errorf(events.CodeOutOfRange, "the stream is at seq %d, the log begins at %d: what is between can't be published; delete stream %s to begin with what is there", seq, first, StreamName(p.options.Cluster))
 }
 
-// isWhole reports whether nothing was removed from the stream: it begins at the
-// log's first record or before, and has no holes.
-func (p *Publisher) isWhole(ctx context.Context, stream jetstream.Stream, state jetstream.StreamState) (bool, error) {
-	if state.NumDeleted > 0 {
+// startOf is the record that the stream begins with when nothing was removed that
+// was to stay.
+func (p *Publisher) startOf(s locator) uint64 { return max(p.source.First(), s.origin.start) }
+
+// isWhole reports whether the stream, which is not empty, begins where it should
+// or before, and has no holes.
+func (p *Publisher) isWhole(ctx context.Context, s locator) (bool, error) {
+	if s.state.NumDeleted > 0 {
 		return false, nil
 	}
-	oldest, err := p.readHeaders(ctx, stream, state.FirstSeq)
+	oldest, err := s.read(ctx, s.state.FirstSeq)
 	if err != nil {
 		return false, err
 	}
-	return oldest.Index == 0 && oldest.Seq <= p.source.First(), nil
+	return oldest.Index == 0 && oldest.Seq <= p.startOf(s), nil
 }
 
-// refill empties the stream up to sequence last, to fill it from the log's first
-// record on. What another publisher has stored after last stays: the next
-// message is then refused, and this one resumes from there.
-func (p *Publisher) refill(ctx context.Context, stream jetstream.Stream, last uint64) (events.Position, uint64, error) {
-	p.log.Warn("the stream lacks events; filling it again from the log", slog.Uint64("from_seq", p.source.First()))
-	if err := stream.Purge(ctx, jetstream.WithPurgeSequence(last+1)); err != nil {
+// refill empties the stream, to fill it again from the log. What another
+// publisher has stored meanwhile stays: the next message is then refused, and this
+// one resumes from there.
+func (p *Publisher) refill(ctx context.Context, s locator) (events.Position, uint64, error) {
+	p.log.Warn("the stream lacks events, or has those of a history that was repaired; filling it again from the log", "from_seq", p.startOf(s))
+	if err := s.stream.Purge(ctx, jetstream.WithPurgeSequence(s.state.LastSeq+1)); err != nil {
 		return events.Position{}, 0, retry("purge: %w", err)
 	}
-	return events.Position{Seq: p.source.First()}, last, nil
+	return p.begin(ctx, s)
+}
+
+// begin has an empty stream say where it begins.
+func (p *Publisher) begin(ctx context.Context, s locator) (events.Position, uint64, error) {
+	start := p.startOf(s)
+	return events.Position{Seq: start}, s.state.LastSeq, p.setOrigin(ctx, s, start)
 }
 
 // checkWhole has the publisher resume when something was removed from the stream
 // while it was publishing, which no ack tells.
-func (p *Publisher) checkWhole(ctx context.Context, last uint64) error {
-	stream, err := p.openStream(ctx)
-	if err != nil {
-		return err
-	}
-	state := stream.CachedInfo().State
-	if state.LastSeq != last {
-		return retry("the stream is at message %d, not at %d: another publisher wrote to it, or it was made anew", state.LastSeq, last)
+func (p *Publisher) checkWhole(ctx context.Context, s locator, last uint64) error {
+	if s.state.LastSeq != last {
+		return retry("the stream is at message %d, not at %d: another publisher wrote to it, or it was made anew", s.state.LastSeq, last)
 	}
 	// An empty stream is whole only when there was nothing to publish.
-	whole := p.Position().Seq <= p.source.First()
-	if state.Msgs > 0 {
-		whole, err = p.isWhole(ctx, stream, state)
+	whole := p.Position().Seq <= p.startOf(s)
+	if !s.empty() {
+		var err error
+		if whole, err = p.isWhole(ctx, s); err != nil {
+			return err
+		}
 	}
-	if err == nil && !whole {
-		err = retry("events were removed from the stream")
+	if !whole {
+		return retry("events were removed from the stream")
 	}
-	return err
+	return nil
 }

@@ -85,6 +85,34 @@ func (f Filter) Subject(cluster string) (string, error) {
 
 func (f Filter) all() bool { return f == Filter{} }
 
+// matches reports whether f selects the message's events.
+func (f Filter) matches(m *Message) bool {
+	if len(m.Events) == 0 {
+		return false
+	}
+	of, t := m.Events[0].Entity, m.Events[0].Type
+	return (f.Aggregate == "" || f.Aggregate == of.Kind) && (f.ID == "" || f.ID == of.ID) && (f.Type == 0 || f.Type.String() == t)
+}
+
+// subjects returns what a consumer reads for f; none: all. Besides what f selects
+// that is the digests that the log notes now and then: they tell a subscriber
+// which nothing else comes to how far it is.
+func (f Filter) subjects(cluster string) ([]string, error) {
+	if f.all() {
+		return nil, nil
+	}
+	subject, err := f.Subject(cluster)
+	if err != nil {
+		return nil, err
+	}
+	isCluster := f.Aggregate == "" || f.Aggregate == events.KindCluster
+	if isCluster && (f.Type == 0 || f.Type == events.TypeDigestRecorded) {
+		return []string{subject}, nil // a consumer's subjects must not overlap
+	}
+	mark := Subject(cluster, events.EntityRef{Kind: events.KindCluster}, events.TypeDigestRecorded)
+	return []string{subject, mark}, nil
+}
+
 // Escape turns any id into one token of a subject. A byte that is not visible
 // ASCII, and each of '.', '*', '>' and '=', becomes '=' and two upper-case
 // hexadecimal digits; the empty id becomes "=". A token that would be longer

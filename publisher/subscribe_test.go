@@ -109,11 +109,20 @@ func TestSubscribeToNewEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	stream := streamOf(t, js)
-	got, err := s.locate(t.Context(), locator{stream, stream.CachedInfo().State})
+	got, err := s.locate(t.Context(), locatorOf(t, stream))
 	want := place{stream.CachedInfo().State.LastSeq + 1, events.Position{Seq: 21}}
 	if err != nil || got != want {
 		t.Errorf("begins at %+v (%v), want %+v", got, err, want)
 	}
+}
+
+func locatorOf(t *testing.T, stream jetstream.Stream) locator {
+	t.Helper()
+	l, err := newLocator(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // What is published later but belongs to an earlier time is not wanted.
@@ -219,15 +228,6 @@ func TestSubscribeRefuses(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a start that is gone", func(t *testing.T) {
-		if err := streamOf(t, js).Purge(t.Context(), jetstream.WithPurgeSequence(50)); err != nil {
-			t.Fatal(err)
-		}
-		options := SubscribeOptions{Cluster: testCluster, From: events.Position{Seq: 1}}
-		if err := firstError(t.Context(), server, options); !errors.Is(err, events.ErrOutOfRange) {
-			t.Errorf("Subscribe: %v, want out of range", err)
-		}
-	})
 }
 
 // firstError returns the error of a subscription that is expected to begin with
