@@ -74,10 +74,10 @@ func gather(ctx context.Context, answers *nats.Subscription) (a Answer, err erro
 	for part := 0; ; part++ {
 		msg, err := answers.NextMsgWithContext(ctx)
 		switch {
+		case errors.Is(err, nats.ErrNoResponders):
+			return a, ErrNoServer
 		case err != nil:
 			return a, fmt.Errorf("answer: %w", err)
-		case msg.Header.Get("Status") == noResponders:
-			return a, ErrNoServer
 		case msg.Header.Get(headerError) != "":
 			return a, refusal(msg)
 		}
@@ -91,9 +91,6 @@ func gather(ctx context.Context, answers *nats.Subscription) (a Answer, err erro
 		}
 	}
 }
-
-// noResponders is the status of a reply that the NATS server itself sends.
-const noResponders = "503"
 
 func refusal(msg *nats.Msg) error {
 	var told struct {
