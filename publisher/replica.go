@@ -138,7 +138,14 @@ func Follow(ctx context.Context, dir string, js jetstream.JetStream, options Fol
 	return r, nil
 }
 
-func (r *Replica) path() string { return filepath.Join(r.dir, viewsFile) }
+// HoldsReplica tells whether a replica in dir would have views to read at once.
+func HoldsReplica(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, viewsFile))
+	return err == nil
+}
+
+// Path returns the file of the views.
+func (r *Replica) Path() string { return filepath.Join(r.dir, viewsFile) }
 
 // start begins to follow.
 func (r *Replica) start() {
@@ -254,4 +261,4 @@ func (r *Replica) closeData() error {
 }
 
 // removeTemp removes what a fetch that was broken off left behind.
-func (r *Replica) removeTemp() error { return durable.Remove(r.path() + durable.TempSuffix) }
+func (r *Replica) removeTemp() error { return durable.Remove(r.Path() + durable.TempSuffix) }

@@ -37,13 +37,13 @@ func (r *Replica) open(ctx context.Context) error {
 }
 
 func (r *Replica) viewsOptions() views.Options {
-	return views.Options{Path: r.path(), MaxPendingBytes: r.options.MaxPendingBytes}
+	return views.Options{Path: r.Path(), MaxPendingBytes: r.options.MaxPendingBytes}
 }
 
 // openOwn opens the views that the directory has, and reads all of their pages.
 // It leaves db nil when there are none, or none of use; those are set aside.
 func (r *Replica) openOwn(ctx context.Context) error {
-	if _, err := os.Stat(r.path()); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(r.Path()); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	db, err := views.Open(r.viewsOptions())
@@ -57,7 +57,7 @@ func (r *Replica) openOwn(ctx context.Context) error {
 	}
 	if errors.Is(err, views.ErrSchema) || errors.Is(err, events.ErrCorrupt) {
 		r.log.Warn("views can't be used and are made anew", "why", err)
-		return replay.SetAside(r.path())
+		return replay.SetAside(r.Path())
 	}
 	return err
 }
@@ -208,7 +208,7 @@ func (r *Replica) beginWith(ctx context.Context, b *bucket, o offer) error {
 	}
 	r.log.Info("fetching a snapshot", "seq", o.snapshot.Seq, "bytes", o.snapshot.SizeBytes)
 	began := time.Now()
-	err := b.fetch(ctx, o, r.path(), func(bytes int64) {
+	err := b.fetch(ctx, o, r.Path(), func(bytes int64) {
 		r.options.Progress(Progress{Snapshot: o.snapshot, Bytes: bytes, Head: r.Head().Seq})
 	})
 	if err != nil {
