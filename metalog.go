@@ -156,10 +156,10 @@ type EventQuery = replay.Query
 type Info struct {
 	LogID      uuid.UUID         `json:"log_id"`
 	Epoch      uint64            `json:"epoch"`
-	Seq        uint64            `json:"seq"`  // of the state
-	Head       events.Head       `json:"head"` // the same seq with its hash, to note for a later check
-	Time       events.Time       `json:"time"` // of the record
-	FirstSeq   uint64            `json:"first_seq"`
+	Seq        uint64            `json:"seq"`        // of the state
+	Head       events.Head       `json:"head"`       // the same seq with its hash, to note for a later check
+	Time       events.Time       `json:"time"`       // of the record
+	FirstSeq   uint64            `json:"first_seq"`  // of the log; 0: a replica, which has none
 	Checkpoint uint64            `json:"checkpoint"` // the seq up to which the views are on disk
 	Digest     events.Hash       `json:"digest"`     // of the views
 	Records    uint64            `json:"records"`
@@ -167,5 +167,13 @@ type Info struct {
 	Entities   map[string]uint64 `json:"entities"`
 	LogBytes   int64             `json:"log_bytes"`
 	ViewsBytes int64             `json:"views_bytes"`
-	Writable   bool              `json:"writable"` // false: the store stopped after an error, and says why in its log
+	Writable   bool              `json:"writable"` // false: the store stopped after an error, and says why in its log; or this is a replica
+	Replica    *ReplicaInfo      `json:"replica,omitempty"`
+}
+
+// ReplicaInfo tells, in the [Info] of a replica, how far it follows.
+type ReplicaInfo struct {
+	Of      string `json:"of"`       // the server that it follows
+	HeadSeq uint64 `json:"head_seq"` // of that server's log, as it was last heard of
+	Error   string `json:"error"`    // why it stopped following for good; empty: it goes on
 }

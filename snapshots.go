@@ -3,6 +3,7 @@ package metalog
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -83,6 +84,7 @@ func (s *Store) CreateSnapshot(ctx context.Context) (Snapshot, error) {
 		return snap, err
 	}
 	s.opts.Logger.Info("snapshot", "seq", snap.Seq, "bytes", snap.SizeBytes)
+	defer s.tellSnapshotsChanged()
 	removed, err := s.snapshots.Prune(replay.Retention{Every: uint64(max(s.opts.SnapshotEvery, 0)), MaxBytes: s.opts.SnapshotBytes})
 	for _, old := range removed {
 		s.opts.Logger.Info("snapshot removed", "seq", old.Seq, "bytes", old.SizeBytes)
@@ -92,6 +94,21 @@ func (s *Store) CreateSnapshot(ctx context.Context) (Snapshot, error) {
 
 // ListSnapshots lists the snapshots, the oldest first.
 func (s *Store) ListSnapshots(context.Context) ([]Snapshot, error) { return s.snapshots.List() }
+
+// CopySnapshot writes a snapshot's file to w. It is ErrCorrupt when the file is not
+// what the snapshot says; w has got some of it by then.
+func (s *Store) CopySnapshot(ctx context.Context, snap Snapshot, w io.Writer) error {
+	return s.snapshots.CopyTo(ctx, w, snap)
+}
+
+// SnapshotsChanged returns a channel that is closed when a snapshot is next
+// taken or removed.
+func (s *Store) SnapshotsChanged() <-chan struct{} { return *s.snapshotsChanged.Load() }
+
+func (s *Store) tellSnapshotsChanged() {
+	next := make(chan struct{})
+	close(*s.snapshotsChanged.Swap(&next))
+}
 
 // takeSnapshots makes a snapshot whenever there are enough records after the
 // last one.

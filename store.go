@@ -119,6 +119,9 @@ type Store struct {
 
 	snapshots    replay.Snapshots
 	snapshotting sync.Mutex // held to create and remove snapshots
+	// snapshotsChanged is closed, and another one put in its place, when they have
+	// changed; never nil.
+	snapshotsChanged atomic.Pointer[chan struct{}]
 
 	queue     chan *request
 	flush     chan struct{} // one slot: there are rows to flush
@@ -152,6 +155,8 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		flush:     make(chan struct{}, 1),
 		continues: make(chan struct{}, 1),
 	}
+	changed := make(chan struct{})
+	s.snapshotsChanged.Store(&changed)
 	s.Commands = Commands{s}
 	s.queries = queries{acquire: s.snapshot, info: s.infoOf}
 	if err := s.openData(ctx); err != nil {
@@ -367,9 +372,10 @@ func (s *Store) closeData() error {
 func (s *Store) SetHolder(holder string) error { return s.lock.SetHolder(holder) }
 
 // Log is the store's records, for those who follow them. Wait returns once the
-// log has a seq.
+// log has a seq; Frames is Records without decoding, the exact bytes.
 type Log interface {
 	events.Reader
+	Frames(ctx context.Context, from uint64) iter.Seq2[eventlog.Frame, error]
 	Wait(ctx context.Context, seq uint64) error
 }
 

@@ -18,27 +18,36 @@ type pinned struct {
 func (p *pinned) Seq() uint64  { return p.snapshot.Seq() }
 func (p *pinned) Close() error { return p.snapshot.Close() }
 
-// View implements [MetadataStore]. The view is for one goroutine at a time.
-func (s *Store) View(ctx context.Context, minSeq uint64) (View, error) {
-	if err := s.waitVisible(ctx, minSeq); err != nil {
-		return nil, err
-	}
-	snapshot, err := s.db.Snapshot()
+// pin makes a view of what db shows now.
+func pin(db *views.DB, info func(*views.Reader) (Info, error)) (View, error) {
+	snapshot, err := db.Snapshot()
 	if err != nil {
 		return nil, err
 	}
 	release := func() error { return nil }
 	acquire := func(context.Context) (*views.Reader, func() error, error) { return &snapshot.Reader, release, nil }
-	return &pinned{queries{acquire, s.infoOf}, snapshot}, nil
+	return &pinned{queries{acquire, info}, snapshot}, nil
 }
 
-// snapshot acquires what one read needs.
-func (s *Store) snapshot(context.Context) (*views.Reader, func() error, error) {
-	snapshot, err := s.db.Snapshot()
+// snapshotOf acquires what one read needs.
+func snapshotOf(db *views.DB) (*views.Reader, func() error, error) {
+	snapshot, err := db.Snapshot()
 	if err != nil {
 		return nil, nil, err
 	}
 	return &snapshot.Reader, snapshot.Close, nil
+}
+
+// View implements [MetadataStore]. The view is for one goroutine at a time.
+func (s *Store) View(ctx context.Context, minSeq uint64) (View, error) {
+	if err := s.waitVisible(ctx, minSeq); err != nil {
+		return nil, err
+	}
+	return pin(s.db, s.infoOf)
+}
+
+func (s *Store) snapshot(context.Context) (*views.Reader, func() error, error) {
+	return snapshotOf(s.db)
 }
 
 // waitVisible waits until reads see a seq. The log's wait ends when it stops,
@@ -54,20 +63,28 @@ func (s *Store) waitVisible(ctx context.Context, seq uint64) error {
 	return err
 }
 
-// infoOf tells what a state holds.
-func (s *Store) infoOf(r *views.Reader) (Info, error) {
+// infoOfViews tells of a state what its views know.
+func infoOfViews(db *views.DB, r *views.Reader) (Info, error) {
 	epoch, err := r.Log()
 	if err != nil {
 		return Info{}, err
 	}
 	at := r.Checkpoint()
-	info := Info{
+	return Info{
 		LogID: epoch.LogID, Epoch: epoch.Epoch,
 		Seq: at.Seq, Head: at.Head(), Time: at.Time, Digest: at.Digest,
-		FirstSeq: s.log.First(), Checkpoint: s.db.Flushed().Seq,
-		Records: at.Seq, Events: at.Events, Entities: r.Counts(),
-		Writable: s.failed() == nil,
+		Checkpoint: db.Flushed().Seq,
+		Records:    at.Seq, Events: at.Events, Entities: r.Counts(),
+	}, nil
+}
+
+// infoOf tells what a state holds.
+func (s *Store) infoOf(r *views.Reader) (Info, error) {
+	info, err := infoOfViews(s.db, r)
+	if err != nil {
+		return info, err
 	}
+	info.FirstSeq, info.Writable = s.log.First(), s.failed() == nil
 	if info.LogBytes, err = sizeOf(filepath.Join(s.opts.Path, logDir)); err != nil {
 		return info, err
 	}

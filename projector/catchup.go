@@ -2,6 +2,7 @@ package projector
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/views"
@@ -40,7 +41,7 @@ func applyAll(ctx context.Context, tx *views.Tx, log events.Reader, progress fun
 		if err != nil {
 			return err
 		}
-		if err := checkDigest(tx, rec); err != nil {
+		if err := CheckDigest(tx, rec); err != nil {
 			return err
 		}
 		if err := Apply(tx, rec); err != nil {
@@ -87,12 +88,29 @@ func sameHash(at views.Checkpoint, hash events.Hash) error {
 	return nil
 }
 
-// checkDigest compares the views with the digest that the next record notes, if
-// it does. Another schema version can't be compared.
-func checkDigest(tx *views.Tx, rec *events.Record) error {
+// DigestError tells that views are not what the log noted of them. It is
+// ErrCorrupt: the views are wrong, or those of the log's writer were.
+type DigestError struct {
+	Seq   uint64 // of the DigestRecorded
+	At    uint64 // the seq that the digest is of
+	Views events.Hash
+	Noted events.Hash
+}
+
+func (e *DigestError) Error() string {
+	return fmt.Sprintf("seq %d: the views have digest %s, but the log noted %s; they went apart after the digest before this one", e.At, e.Views, e.Noted)
+}
+
+// Unwrap gives the error's code.
+func (e *DigestError) Unwrap() error { return events.ErrCorrupt }
+
+// CheckDigest compares the views with the digest that the next record notes, if
+// it does; a [DigestError] tells that they differ. Another schema version can't
+// be compared.
+func CheckDigest(tx *views.Tx, rec *events.Record) error {
 	noted, ok := rec.Facts[0].Event.(*events.DigestRecorded)
 	if !ok || noted.SchemaVersion != views.SchemaVersion || noted.Digest == tx.Digest() {
 		return nil
 	}
-	return events.Errorf(events.CodeCorrupt, "seq %d: the views have digest %s, but the log noted %s; they went apart after the digest before this one", noted.At, tx.Digest(), noted.Digest)
+	return &DigestError{Seq: rec.Seq, At: noted.At, Views: tx.Digest(), Noted: noted.Digest}
 }

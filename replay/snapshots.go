@@ -234,6 +234,15 @@ func (s Snapshots) Extract(ctx context.Context, snap Snapshot, path string) erro
 	return durable.Replace(path, func(w io.Writer) error { return s.copyTo(ctx, w, snap) })
 }
 
+// CopyTo writes a snapshot's views file to w. A snapshot that differs from its
+// manifest is ErrCorrupt; w has got some of it by then.
+func (s Snapshots) CopyTo(ctx context.Context, w io.Writer, snap Snapshot) error {
+	if err := s.copyTo(ctx, w, snap); err != nil {
+		return s.failed(err)
+	}
+	return nil
+}
+
 func (s Snapshots) copyTo(ctx context.Context, w io.Writer, snap Snapshot) error {
 	err := copyChecked(ctx, w, s.path(snap.Seq, copySuffix), snap.contents())
 	if errors.Is(err, events.ErrCorrupt) {

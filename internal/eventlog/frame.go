@@ -59,6 +59,21 @@ func ParseFrame(b []byte) (Frame, error) {
 	return f, nil
 }
 
+// CutFrame gives the frame that b begins with, checked as ParseFrame does, and
+// what follows it. Frames back to back need nothing between them: each header
+// tells its length.
+func CutFrame(b []byte) (f Frame, rest []byte, err error) {
+	size, d := frameSize(b)
+	if d == nil && size > len(b) {
+		d = torn("the frame's header tells of %d bytes, %d are there", size, len(b))
+	}
+	if d != nil {
+		return Frame{}, nil, events.Errorf(events.CodeCorrupt, "log frame: %s", d.reason)
+	}
+	f, err = ParseFrame(b[:size:size])
+	return f, b[size:], err
+}
+
 // defect tells what is wrong with the bytes where a frame should be.
 type defect struct {
 	reason string

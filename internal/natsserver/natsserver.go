@@ -50,9 +50,11 @@ func (a Auth) check() error {
 	return nil
 }
 
-// Options configure a server. Only StoreDir is required.
+// Options configure a server. Only StoreDir is required, unless it has no
+// JetStream.
 type Options struct {
 	StoreDir   string // of JetStream; created when missing
+	CoreOnly   bool   // no JetStream: requests and answers only, and no store
 	Host       string // default DefaultHost
 	Port       int    // default DefaultPort; RandomPort for any free one
 	ServerName string // default: a random one
@@ -92,7 +94,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 }
 
 func (o Options) check() error {
-	if o.StoreDir == "" {
+	if o.StoreDir == "" && !o.CoreOnly {
 		return events.Errorf(events.CodeInvalid, "nats server: no store directory is set")
 	}
 	if err := o.Auth.check(); err != nil {
@@ -117,7 +119,7 @@ func (o Options) native() *server.Options {
 		Username:               o.Auth.User,
 		Password:               o.Auth.Password,
 		Authorization:          o.Auth.Token,
-		JetStream:              true,
+		JetStream:              !o.CoreOnly,
 		StoreDir:               o.StoreDir,
 		JetStreamMaxStore:      o.MaxStore,
 		MaxPayload:             maxPayload,

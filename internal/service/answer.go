@@ -1,6 +1,7 @@
 package service
 
 import (
+	"maps"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -11,23 +12,34 @@ import (
 
 // answer is what a request is told.
 type answer struct {
-	body any
-	seq  uint64 // of the state it was read from; 0: not told
+	body   any         // told as JSON, unless it is a [rawBody]
+	seq    uint64      // of the state it was read from; 0: not told
+	header nats.Header // more headers, told with an error too
+}
+
+// rawBody is told as it is.
+type rawBody []byte
+
+func (a answer) encode() ([]byte, error) {
+	if raw, ok := a.body.(rawBody); ok {
+		return raw, nil
+	}
+	return wire.Encode(a.body)
 }
 
 // respond sends an answer, in as many parts as it takes, or an error. It goes
 // past micro.Request, whose methods are for the handler's own goroutine only.
 func (s *Service) respond(to string, a answer, failure error) error {
 	if failure != nil {
-		return s.respondError(to, failure)
+		return s.respondError(to, a, failure)
 	}
-	body, err := wire.Encode(a.body)
+	body, err := a.encode()
 	if err != nil {
-		return s.respondError(to, err)
+		return s.respondError(to, a, err)
 	}
 	parts := wire.Parts(body)
 	for i, part := range parts {
-		msg := &nats.Msg{Subject: to, Header: partHeader(a.seq, i, len(parts)), Data: part}
+		msg := &nats.Msg{Subject: to, Header: a.partHeader(i, len(parts)), Data: part}
 		if err := s.nc.PublishMsg(msg); err != nil {
 			return err
 		}
@@ -35,10 +47,10 @@ func (s *Service) respond(to string, a answer, failure error) error {
 	return nil
 }
 
-func partHeader(seq uint64, i, of int) nats.Header {
-	h := nats.Header{}
-	if seq != 0 {
-		h.Set(wire.HeaderSeq, strconv.FormatUint(seq, 10))
+func (a answer) partHeader(i, of int) nats.Header {
+	h := a.ownHeader()
+	if a.seq != 0 {
+		h.Set(wire.HeaderSeq, strconv.FormatUint(a.seq, 10))
 	}
 	if of > 1 {
 		h.Set(wire.HeaderPart, strconv.Itoa(i))
@@ -49,13 +61,21 @@ func partHeader(seq uint64, i, of int) nats.Header {
 	return h
 }
 
-func (s *Service) respondError(to string, failure error) error {
+// ownHeader is a header to add to.
+func (a answer) ownHeader() nats.Header {
+	if a.header == nil {
+		return nats.Header{}
+	}
+	return maps.Clone(a.header)
+}
+
+func (s *Service) respondError(to string, a answer, failure error) error {
 	e := wire.ErrorOf(failure)
 	body, err := wire.Encode(e)
 	if err != nil {
 		return err
 	}
-	h := nats.Header{}
+	h := a.ownHeader()
 	h.Set(micro.ErrorCodeHeader, string(e.Code))
 	h.Set(micro.ErrorHeader, e.Description())
 	return s.nc.PublishMsg(&nats.Msg{Subject: to, Header: h, Data: body})

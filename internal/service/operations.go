@@ -11,14 +11,20 @@ import (
 	"github.com/metalog/metalog/internal/wire"
 )
 
-// operation is one subject and who answers there.
-type operation struct {
+// operation is one subject and who answers there: from an S.
+type operation[S any] struct {
 	op     string
-	answer func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error)
+	answer func(ctx context.Context, from S, r micro.Request) (answer, error)
 }
 
-// reads are all operations that are no commands; those are metalog.Ops.
-var reads = []operation{
+// Viewer gives views of a state: a store does, and so do reads over any views,
+// see [metalog.ReadViews].
+type Viewer interface {
+	View(ctx context.Context, minSeq uint64) (metalog.View, error)
+}
+
+// viewReads are the operations that are answered from views alone.
+var viewReads = []operation[Viewer]{
 	read(wire.GetTopic, func(ctx context.Context, r metalog.Reader, q wire.Name) (events.Topic, error) {
 		return r.GetTopic(ctx, q.Name)
 	}),
@@ -90,7 +96,11 @@ var reads = []operation{
 	read(wire.Info, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) (metalog.Info, error) {
 		return r.Info(ctx)
 	}),
+}
 
+// storeReads are the other operations that are no commands; those are
+// metalog.Ops.
+var storeReads = []operation[*metalog.Store]{
 	query(wire.ReadEvents, readEvents),
 	query(wire.PlanEvents, plan),
 	query(wire.Verify, verify),
@@ -111,8 +121,8 @@ const readTimeout = 30 * time.Second
 
 // read makes the operation of a query that is answered from the views, from one
 // state whose seq is told.
-func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalog.Reader, Req) (Ans, error)) operation {
-	return operation{q.Op, func(ctx context.Context, store *metalog.Store, r micro.Request) (a answer, err error) {
+func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalog.Reader, Req) (Ans, error)) operation[Viewer] {
+	return operation[Viewer]{q.Op, func(ctx context.Context, from Viewer, r micro.Request) (a answer, err error) {
 		var req Req
 		minSeq, err := decodeQuery(r, &req)
 		if err != nil {
@@ -120,7 +130,7 @@ func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalo
 		}
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
-		view, err := store.View(ctx, minSeq)
+		view, err := from.View(ctx, minSeq)
 		if err != nil {
 			return a, events.Errorf(events.CodeOf(err), "%s: wait for seq %d: %w", q.Op, minSeq, err)
 		}
@@ -134,8 +144,8 @@ func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalo
 }
 
 // query makes the operation of a query that is answered by the store itself.
-func query[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, *metalog.Store, micro.Headers, Req) (Ans, error)) operation {
-	return operation{q.Op, func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error) {
+func query[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, *metalog.Store, micro.Headers, Req) (Ans, error)) operation[*metalog.Store] {
+	return operation[*metalog.Store]{q.Op, func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error) {
 		var req Req
 		if _, err := decodeQuery(r, &req); err != nil {
 			return answer{}, named(q.Op, err)
@@ -146,8 +156,8 @@ func query[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, *meta
 }
 
 // command makes the operation of a command.
-func command(op string) operation {
-	return operation{op, func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error) {
+func command(op string) operation[*metalog.Store] {
+	return operation[*metalog.Store]{op, func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error) {
 		opts, err := commandOptions(r.Headers())
 		if err != nil {
 			return answer{}, named(op, err)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -50,7 +51,6 @@ func (o Options) withDefaults() Options {
 
 // Service answers requests until it is closed.
 type Service struct {
-	store  *metalog.Store
 	nc     *nats.Conn
 	micro  micro.Service
 	opts   Options
@@ -58,32 +58,53 @@ type Service struct {
 	cancel context.CancelFunc
 	active sync.WaitGroup // requests that are worked on
 
+	// polls is of requests that wait for news; done when Close begins, so that it
+	// need not wait for them.
+	polls    context.Context
+	endPolls context.CancelFunc
+
 	// One slot is taken by each request that is worked on. Reads have slots of
-	// their own: they may wait for what a command is yet to write.
-	readSlots, commandSlots chan struct{}
+	// their own, since they may wait for what a command is yet to write, and log
+	// reads others, since they wait for long.
+	readSlots, commandSlots, logSlots chan struct{}
 }
 
-// Start begins to answer requests. The connection stays the caller's, who closes
-// it after the service; nobody else may subscribe on it.
+// Start begins to answer all requests for a store. The connection stays the
+// caller's, who closes it after the service; nobody else may subscribe on it.
 func Start(store *metalog.Store, nc *nats.Conn, opts Options) (*Service, error) {
+	return begin(nc, opts, "metadata store", func(s *Service) error { return s.listen(store) })
+}
+
+// StartReplica begins to answer reads of views that follow a server. What needs
+// the store itself, such as every command, is refused as forbidden, naming that
+// server.
+func StartReplica(from Viewer, server string, nc *nats.Conn, opts Options) (*Service, error) {
+	return begin(nc, opts, "replica of the metadata store", func(s *Service) error { return s.listenReplica(from, server) })
+}
+
+func begin(nc *nats.Conn, opts Options, what string, listen func(*Service) error) (*Service, error) {
 	opts = opts.withDefaults()
 	s := &Service{
-		store: store, nc: nc, opts: opts,
+		nc: nc, opts: opts,
 		readSlots:    make(chan struct{}, opts.MaxConcurrent),
 		commandSlots: make(chan struct{}, opts.MaxConcurrent),
+		logSlots:     make(chan struct{}, opts.MaxConcurrent),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.polls, s.endPolls = context.WithCancel(s.ctx)
 	var err error
 	s.micro, err = micro.AddService(nc, micro.Config{
 		Name: wire.ServiceName, Version: opts.Version,
-		Description: "metadata store of cluster " + opts.Cluster,
+		Description: what + " of cluster " + opts.Cluster,
 		Metadata:    map[string]string{"cluster": opts.Cluster},
 	})
-	if err != nil {
-		s.cancel()
-		return nil, unavailable(err)
+	if err == nil {
+		if err = listen(s); err != nil {
+			err = errors.Join(err, s.micro.Stop())
+		}
 	}
-	if err := s.listen(); err != nil {
+	if err != nil {
+		s.endPolls()
 		s.cancel()
 		return nil, unavailable(err)
 	}
@@ -95,48 +116,61 @@ func unavailable(err error) error {
 }
 
 // listen subscribes to all operations, and returns when the server knows it.
-func (s *Service) listen() error {
-	for _, o := range reads {
-		if err := s.add(o, s.readSlots); err != nil {
+func (s *Service) listen(store *metalog.Store) error {
+	for _, o := range viewReads {
+		if err := add[Viewer](s, o, store, s.readSlots); err != nil {
+			return err
+		}
+	}
+	for _, o := range storeReads {
+		if err := add(s, o, store, s.readSlots); err != nil {
 			return err
 		}
 	}
 	for _, op := range metalog.Ops() {
-		if err := s.add(command(op), s.commandSlots); err != nil {
+		if err := add(s, command(op), store, s.commandSlots); err != nil {
 			return err
 		}
+	}
+	log, err := logOf(s.ctx, store)
+	if err != nil {
+		return err
+	}
+	if err := add(s, s.logRead(log), store, s.logSlots); err != nil {
+		return err
 	}
 	return s.nc.Flush()
 }
 
-func (s *Service) add(o operation, slots chan struct{}) error {
+// add subscribes to an operation, which is answered from an S.
+func add[S any](s *Service, o operation[S], from S, slots chan struct{}) error {
 	name := strings.ReplaceAll(o.op, ".", "-")
-	return s.micro.AddEndpoint(name, s.handler(o, slots), micro.WithEndpointSubject(wire.Subject(s.opts.Cluster, o.op)))
+	return s.micro.AddEndpoint(name, handler(s, o, from, slots), micro.WithEndpointSubject(wire.Subject(s.opts.Cluster, o.op)))
 }
 
 // handler works on each request in a goroutine of its own. It waits while there
 // are too many: requests then stay in the connection's buffers.
-func (s *Service) handler(o operation, slots chan struct{}) micro.Handler {
+func handler[S any](s *Service, o operation[S], from S, slots chan struct{}) micro.Handler {
 	return micro.HandlerFunc(func(r micro.Request) {
 		slots <- struct{}{}
 		s.active.Go(func() {
 			defer func() { <-slots }()
-			s.serve(o, r)
+			s.serve(o.op, r, func() (answer, error) { return o.answer(s.ctx, from, r) })
 		})
 	})
 }
 
 // serve answers one request. Of the request it uses only what never changes.
-func (s *Service) serve(o operation, r micro.Request) {
+func (s *Service) serve(op string, r micro.Request, work func() (answer, error)) {
 	began := time.Now()
-	answer, err := o.answer(s.ctx, s.store, r)
+	answer, err := work()
 	var code events.Code
 	if err != nil {
 		code = events.CodeOf(err)
 	}
-	s.opts.Observe(o.op, code, time.Since(began))
+	s.opts.Observe(op, code, time.Since(began))
 	if err := s.respond(r.Reply(), answer, err); err != nil {
-		s.opts.Logger.Warn("request not answered", "op", o.op, "err", err)
+		s.opts.Logger.Warn("request not answered", "op", op, "err", err)
 	}
 }
 
@@ -145,6 +179,7 @@ func (s *Service) serve(o operation, r micro.Request) {
 // not be done.
 func (s *Service) Close(ctx context.Context) error {
 	defer s.cancel()
+	s.endPolls()
 	if err := s.micro.Stop(); err != nil {
 		return unavailable(err)
 	}

@@ -26,10 +26,11 @@ var allowed = map[string][]string{
 	"internal/eventlog": {"events", "internal/durable"},
 	".":                 {"events", "views", "projector", "replay", "internal/eventlog", "internal/durable"},
 
-	"publisher":           {"events", "views", "projector"},
+	"internal/logread":    {"events", "internal/eventlog"},
+	"publisher":           {"events", "views", "projector", "replay", "internal/durable", "internal/eventlog", "internal/logread"},
 	"internal/natsserver": {"events"},
 	"internal/wire":       {".", "events"},
-	"internal/service":    {".", "events", "internal/wire"},
+	"internal/service":    {".", "events", "internal/logread", "internal/wire"},
 	"client":              {".", "events", "internal/wire"},
 
 	"internal/sample":     {},
@@ -54,7 +55,7 @@ var owners = map[string][]string{
 	"github.com/tidwall/btree":          {"views"},
 	"go.etcd.io/bbolt":                  {"views", "internal/storetest"},
 	"github.com/nats-io/nats-server":    {"internal/natsserver", "cmd/metalog/command"},
-	"github.com/nats-io/nats.go":        {"publisher", "client", "internal/natsserver", "internal/service", "internal/wire", "cmd/metalog/command"},
+	"github.com/nats-io/nats.go":        {"publisher", "client", "internal/natsserver", "internal/logread", "internal/service", "internal/wire", "cmd/metalog/command"},
 	"github.com/spf13":                  {"cmd/metalog", "cmd/metalog/command"},
 	"github.com/prometheus":             {"cmd/metalog/command"},
 	"github.com/anishathalye/porcupine": {},

@@ -77,7 +77,7 @@ Exit status: 0 done, 1 refused, 2 wrong usage, 3 corrupt, 4 unavailable or outco
 	root.SetFlagErrorFunc(flagError)
 	a.globalFlags(root)
 	root.AddCommand(
-		a.serveCommand(), a.initCommand(), a.applyCommand(), a.infoCommand(),
+		a.serveCommand(), a.replicaCommand(), a.initCommand(), a.applyCommand(), a.infoCommand(),
 		a.topicCommand(), a.segmentCommand(), a.brokerCommand(), a.partitionCommand(),
 		a.groupCommand(), a.offsetCommand(), a.configCommand(),
 		a.producerCommand(), a.txnCommand(), a.eventsCommand(), a.historyCommand(),

@@ -60,7 +60,7 @@ func newServer(opts serveOptions) *server { return &server{opts: opts} }
 // start starts all parts. Whatever it returns, stop has to follow.
 func (s *server) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		s.openStore, s.startNATS, s.startPublisher, s.startService, s.startHTTP,
+		s.openStore, s.startNATS, s.startPublisher, s.startOffers, s.startService, s.startHTTP,
 	} {
 		if err := part(ctx); err != nil {
 			return err

@@ -1,0 +1,336 @@
+package publisher
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/eventlog"
+	"github.com/metalog/metalog/internal/logread"
+	"github.com/metalog/metalog/internal/storetest"
+	"github.com/metalog/metalog/projector"
+)
+
+// ended waits until a replica has ended for good, and returns why.
+func ended(t *testing.T, r *Replica) error {
+	t.Helper()
+	select {
+	case <-r.Done():
+		return r.Err()
+	case <-t.Context().Done():
+		t.Fatal("the replica goes on")
+		return nil
+	}
+}
+
+// TestReplicaIsKilled copies a replica's directory while it works, as a SIGKILL
+// would leave it, and goes on with the copy.
+func TestReplicaIsKilled(t *testing.T) {
+	o := newOrigin(t)
+	dir := t.TempDir()
+	r := follow(t, dir, o.nats.connect())
+	for round := range 4 {
+		o.write(30)
+		o.mustMatch(r)
+		killed := t.TempDir()
+		// bbolt writes its pages in place, so the copy is made between two flushes.
+		r.db.FlushAll(t.Context())
+		copyFile(t, filepath.Join(killed, viewsFile), r.Path())
+		o.write(10 * round)
+		again := follow(t, killed, o.nats.connect())
+		if at := again.Views().Flushed().Seq; at == 0 {
+			t.Error("the copy began anew")
+		}
+		o.mustMatch(again)
+		mustClose(t, again)
+	}
+}
+
+func copyFile(t *testing.T, to, from string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// source is a log-read server that answers from frames that a test made.
+type source struct {
+	state  logread.State
+	frames []eventlog.Frame
+}
+
+// fakeSource answers with the store's records as change makes them, chained anew.
+// change may leave a record out by returning nil.
+func fakeSource(t *testing.T, store *storetest.Store, js jetstream.JetStream, change func(*events.Record)) {
+	t.Helper()
+	info := store.MustInfo()
+	s := source{state: logread.State{LogID: info.LogID, Epoch: info.Epoch, First: 1}}
+	path := t.TempDir()
+	log, err := eventlog.Open(path, eventlog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := eventlog.NewGroup(events.Head{})
+	for rec, err := range store.Log().Records(t.Context(), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(rec)
+		if err := group.Add(rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := log.Append(group); err != nil {
+		t.Fatal(err)
+	}
+	for frame, err := range log.Frames(t.Context(), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.frames = append(s.frames, frame)
+	}
+	s.state.Head = log.Head()
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.listen(t, js)
+}
+
+func (s *source) listen(t *testing.T, js jetstream.JetStream) {
+	t.Helper()
+	sub, err := js.Conn().Subscribe(logread.Subject(testCluster), func(msg *nats.Msg) {
+		var request logread.Request
+		if err := json.Unmarshal(msg.Data, &request); err != nil {
+			t.Error(err)
+		}
+		answer := nats.NewMsg(msg.Reply)
+		answer.Header = s.state.Header()
+		for _, f := range s.frames[min(int(request.From)-1, len(s.frames)):] {
+			answer.Data = append(answer.Data, f.Bytes...)
+		}
+		if len(answer.Data) == 0 {
+			time.Sleep(min(request.Wait(), 10*time.Millisecond)) // as a server that waits would
+		}
+		if err := msg.RespondMsg(answer); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sub.Unsubscribe() })
+}
+
+// TestReplicaFindsOtherDigest follows a log in which a record was altered, its
+// chain made good: the next noted digest tells.
+func TestReplicaFindsOtherDigest(t *testing.T) {
+	o := newOrigin(t)
+	o.write(70)
+	o.quit()
+	var noted uint64
+	fakeSource(t, o.store, o.nats.connect(), func(rec *events.Record) {
+		switch e := rec.Facts[0].Event.(type) {
+		case *events.TopicCreated:
+			e.Partitions++
+		case *events.DigestRecorded:
+			if noted == 0 {
+				noted = rec.Seq
+			}
+		}
+	})
+	dir := t.TempDir()
+	for range 2 { // again when it is started again
+		r := follow(t, dir, o.nats.connect())
+		failure, ok := errors.AsType[*projector.DigestError](ended(t, r))
+		if !ok || failure.Seq != noted || !errors.Is(failure, events.ErrCorrupt) {
+			t.Fatalf("error %v, want a digest that differs at seq %d", r.Err(), noted)
+		}
+		if err := r.Wait(t.Context(), noted); !errors.Is(err, events.ErrCorrupt) {
+			t.Errorf("wait: %v, want why it ended", err)
+		}
+		if at := r.Views().Checkpoint().Seq; at >= noted {
+			t.Errorf("the views went on to seq %d", at)
+		}
+		mustClose(t, r)
+	}
+}
+
+// TestReplicaRefusesDamagedFrames follows servers that send what was never
+// written.
+func TestReplicaRefusesDamagedFrames(t *testing.T) {
+	o := newOrigin(t)
+	o.write(20)
+	o.quit()
+	for name, damage := range map[string]func([]eventlog.Frame) []eventlog.Frame{
+		"a flipped bit": func(f []eventlog.Frame) []eventlog.Frame {
+			f[9].Bytes[len(f[9].Bytes)-3] ^= 1
+			return f
+		},
+		"a record left out": func(f []eventlog.Frame) []eventlog.Frame { return append(f[:9:9], f[10:]...) },
+		"a record twice":    func(f []eventlog.Frame) []eventlog.Frame { return append(f[:9:9], f[8:]...) },
+		"another's record": func(f []eventlog.Frame) []eventlog.Frame {
+			group := eventlog.NewGroup(events.Head{Seq: f[9].Seq - 1}) // not chained to it
+			rec, err := f[9].Record()
+			if err == nil {
+				err = group.Add(rec)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			f[9] = frameOf(t, group, f[9].Seq)
+			return f
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			js := o.nats.connect()
+			s := source{}
+			for frame, err := range o.store.Log().Frames(t.Context(), 1) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				frame.Bytes = append([]byte(nil), frame.Bytes...)
+				s.frames = append(s.frames, frame)
+			}
+			info := o.store.MustInfo()
+			s.state = logread.State{LogID: info.LogID, Epoch: info.Epoch, First: 1, Head: info.Head}
+			s.frames = damage(s.frames)
+			s.listen(t, js)
+			r := follow(t, t.TempDir(), o.nats.connect())
+			if err := ended(t, r); !errors.Is(err, events.ErrCorrupt) {
+				t.Errorf("error %v, want corrupt", err)
+			}
+			if at := r.Views().Checkpoint().Seq; at != 0 {
+				t.Errorf("of an answer with damage records up to %d were applied", at)
+			}
+		})
+	}
+}
+
+// frameOf is the frame of a group's one record, as a log of its own writes it.
+func frameOf(t *testing.T, prev events.Head, rec *events.Record) eventlog.Frame {
+	t.Helper()
+	log := memFrames{prev: prev}
+	return log.add(t, rec)
+}
+
+// fork makes a store that shares the first records of the origin's, and goes on
+// otherwise.
+func (o *origin) forked(records int) *storetest.Store {
+	o.t.Helper()
+	dir := o.t.TempDir()
+	o.store.MustClose()
+	if err := os.CopyFS(dir, os.DirFS(o.store.Options.Path)); err != nil {
+		o.t.Fatal(err)
+	}
+	o.store.Reopen()
+	other := storetest.Open(o.t, func(m *metalog.Options) { m.Path, m.SnapshotEvery, m.DigestEvery = dir, -1, 50 })
+	for i := range records {
+		other.Must(metalog.CreateGroup{ID: "forked" + strconv.Itoa(i)})
+	}
+	return other
+}
+
+// TestReplicaFindsFork follows a server whose log went another way, once shorter
+// and once longer than where the replica is.
+func TestReplicaFindsFork(t *testing.T) {
+	for name, records := range map[string]int{"shorter": 2, "as long": 10, "longer": 30} {
+		t.Run(name, func(t *testing.T) {
+			o := newOrigin(t)
+			o.write(20)
+			o.quit()
+			other := o.forked(records)
+			o.serve()
+			o.write(10)
+			dir := t.TempDir()
+			r := follow(t, dir, o.nats.connect())
+			o.mustMatch(r)
+			at := o.store.MustInfo()
+
+			o.quit()
+			o.store, other = other, o.store // the same server, restored from an old backup
+			o.serve()
+			fork, ok := errors.AsType[*ForkError](ended(t, r))
+			if !ok || fork.At != at.Head || fork.Epoch != at.Epoch || !errors.Is(fork, events.ErrCorrupt) {
+				t.Fatalf("error %v, want a fork at %v", r.Err(), at.Head)
+			}
+			if short := o.store.Seq() < at.Seq; short != (fork.ServerHash == events.Hash{}) || fork.ServerHead.Seq != o.store.Seq() {
+				t.Errorf("fork %+v", fork)
+			}
+			mustClose(t, r)
+			if _, err := Follow(t.Context(), dir, o.nats.connect(), followOptions()); !errors.Is(err, events.ErrCorrupt) {
+				t.Errorf("started again: %v, want the same fork", err)
+			}
+			if err := os.RemoveAll(dir); err != nil { // the way out that the error names
+				t.Fatal(err)
+			}
+			o.mustMatch(follow(t, dir, o.nats.connect()))
+		})
+	}
+}
+
+func TestReplicaRefusesOtherLog(t *testing.T) {
+	o := newOrigin(t)
+	o.write(5)
+	dir := t.TempDir()
+	r := follow(t, dir, o.nats.connect())
+	o.mustMatch(r)
+	mustClose(t, r)
+	other := newOrigin(t, func(m *metalog.Options) { m.NewID = uuid.New })
+	other.write(20)
+	if _, err := Follow(t.Context(), dir, other.nats.connect(), followOptions()); !errors.Is(err, events.ErrConflict) {
+		t.Errorf("error %v, want conflict", err)
+	}
+	options := followOptions()
+	options.LogID = o.store.MustInfo().LogID
+	if _, err := Follow(t.Context(), t.TempDir(), other.nats.connect(), options); !errors.Is(err, events.ErrConflict) {
+		t.Errorf("without views: error %v, want conflict", err)
+	}
+}
+
+// TestReplicaMakesBadViewsAnew starts on a file that is none of metalog's.
+func TestReplicaMakesBadViewsAnew(t *testing.T) {
+	o := newOrigin(t)
+	o.write(30)
+	o.offerSnapshot()
+	dir := t.TempDir()
+	for _, content := range []string{"", "no views at all"} {
+		if err := os.WriteFile(filepath.Join(dir, viewsFile), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := follow(t, dir, o.nats.connect())
+		o.mustMatch(r)
+		mustClose(t, r)
+	}
+	if _, err := os.Stat(filepath.Join(dir, viewsFile+".unusable")); err != nil {
+		t.Errorf("the views that can't be used were not kept: %v", err)
+	}
+}
+
+// TestReplicaStopsWithItsContext ends a start that can't come to an end.
+func TestReplicaStopsWithItsContext(t *testing.T) {
+	o := newOrigin(t)
+	o.quit()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Follow(ctx, t.TempDir(), o.nats.connect(), followOptions()); !errors.Is(err, events.ErrUnavailable) {
+		t.Errorf("error %v, want unavailable", err)
+	}
+}
