@@ -156,12 +156,13 @@ type EventQuery = replay.Query
 type Info struct {
 	LogID      uuid.UUID         `json:"log_id"`
 	Epoch      uint64            `json:"epoch"`
-	Seq        uint64            `json:"seq"`        // of the state
-	Head       events.Head       `json:"head"`       // the same seq with its hash, to note for a later check
-	Time       events.Time       `json:"time"`       // of the record
-	FirstSeq   uint64            `json:"first_seq"`  // of the log; 0: a replica, which has none
-	Checkpoint uint64            `json:"checkpoint"` // the seq up to which the views are on disk
-	Digest     events.Hash       `json:"digest"`     // of the views
+	Fork       *events.Head      `json:"fork,omitempty"` // the last record of earlier epochs; nil in the first
+	Seq        uint64            `json:"seq"`            // of the state
+	Head       events.Head       `json:"head"`           // the same seq with its hash, to note for a later check
+	Time       events.Time       `json:"time"`           // of the record
+	FirstSeq   uint64            `json:"first_seq"`      // of the log; 0: a replica, which has none
+	Checkpoint uint64            `json:"checkpoint"`     // the seq up to which the views are on disk
+	Digest     events.Hash       `json:"digest"`         // of the views
 	Records    uint64            `json:"records"`
 	Events     uint64            `json:"events"`
 	Entities   map[string]uint64 `json:"entities"`

@@ -71,7 +71,7 @@ func infoOfViews(db *views.DB, r *views.Reader) (Info, error) {
 	}
 	at := r.Checkpoint()
 	return Info{
-		LogID: epoch.LogID, Epoch: epoch.Epoch,
+		LogID: epoch.LogID, Epoch: epoch.Epoch, Fork: epoch.Fork,
 		Seq: at.Seq, Head: at.Head(), Time: at.Time, Digest: at.Digest,
 		Checkpoint: db.Flushed().Seq,
 		Records:    at.Seq, Events: at.Events, Entities: r.Counts(),

@@ -2,8 +2,8 @@ package publisher
 
 import "github.com/metalog/metalog/events"
 
-// What ends a subscription and needs the subscriber to decide has a type of its
-// own, for errors.As. Each has a code as well, and a text that says what to do.
+// What ends a subscription or a replica, and needs somebody to decide, has a type
+// of its own, for errors.As. Each has a code as well, and a text that says what to do.
 
 // streamError is the part that they share.
 type streamError struct{ err *events.Error }
@@ -29,11 +29,11 @@ type GapError struct {
 	streamError
 }
 
-// ForkError: the history that the subscriber has seen is not the log's any more.
-// The log was repaired, or put back from a backup, and other records took the
-// place of those that it had lost. ErrCorrupt.
+// ForkError: the history that the subscriber or replica has seen is not the log's
+// any more. The log was repaired, or put back from a backup, and other records
+// took the place of those that it had lost. ErrCorrupt.
 type ForkError struct {
-	Seen events.Head // the subscriber's last record
+	Seen events.Head // the last record of who is told
 	// Kept is the last record that both histories are known to share, 0 when it is
 	// not known.
 	Kept uint64

@@ -8,34 +8,6 @@ import (
 	"github.com/metalog/metalog/internal/logread"
 )
 
-// ForkError tells that a replica has a record that the server's log does not
-// have: the log was repaired or restored from a backup, and went on without it.
-// It is ErrCorrupt. Nothing is decided by the replica: its operator looks at what
-// it has, and then removes its directory, so that it begins anew.
-type ForkError struct {
-	Dir   string
-	At    events.Head // the replica's last record
-	Epoch uint64      // of the log as the replica knows it
-
-	ServerHead  events.Head // the server's last record
-	ServerEpoch uint64
-	ServerHash  events.Hash // of the server's record At.Seq; zero: it has none
-}
-
-func (e *ForkError) Error() string {
-	var found string
-	switch {
-	case e.ServerHash == events.Hash{}:
-		found = fmt.Sprintf("the server's log (epoch %d) ends at seq %d", e.ServerEpoch, e.ServerHead.Seq)
-	default:
-		found = fmt.Sprintf("the server's record %d (epoch %d) has hash %s", e.At.Seq, e.ServerEpoch, e.ServerHash)
-	}
-	return fmt.Sprintf("replica %s is at seq %d with hash %s (epoch %d), but %s: the histories differ; if the server is right, remove the directory, and the replica begins anew", e.Dir, e.At.Seq, e.At.Hash, e.Epoch, found)
-}
-
-// Unwrap gives the error's code.
-func (e *ForkError) Unwrap() error { return events.ErrCorrupt }
-
 // check tells whether the server's log has the record that the views are at, as
 // far as its state shows.
 func (r *Replica) check(at events.Head, server logread.State) error {
@@ -77,11 +49,17 @@ func (r *Replica) checkFrames(at events.Head, server logread.State, frames []eve
 	return nil
 }
 
+// fork tells that the server has another record at.Seq, with hash found, or, when
+// that is zero, none. Nothing is decided by the replica: its operator looks at
+// what it has.
 func (r *Replica) fork(at events.Head, server logread.State, found events.Hash) error {
-	return &ForkError{
-		Dir: r.dir, At: at, Epoch: r.epoch(),
-		ServerHead: server.Head, ServerEpoch: server.Epoch, ServerHash: found,
+	has := fmt.Sprintf("its record %d has hash %s", at.Seq, found)
+	if found == (events.Hash{}) {
+		has = fmt.Sprintf("it ends at seq %d", server.Head.Seq)
 	}
+	return &ForkError{Seen: at, streamError: streamError{events.Errorf(events.CodeCorrupt,
+		"replica %s is at seq %d with hash %s (epoch %d), but of the server's log (epoch %d) %s: the histories differ; if the server is right, remove the directory, and the replica begins anew",
+		r.dir, at.Seq, at.Hash, r.epoch(), server.Epoch, has)}}
 }
 
 // epoch is that of the log as the views know it, 0 when they don't.

@@ -20,7 +20,7 @@ type place struct {
 type locator struct {
 	stream jetstream.Stream
 	state  jetstream.StreamState
-	origin origin
+	origin provenance
 }
 
 // newLocator takes the stream as its cached info shows it.

@@ -18,8 +18,8 @@ const (
 	metadataStart = "metalog_start"    // seq of the record that the stream begins with on purpose; missing: 1
 )
 
-// origin is what a stream's metadata says of where its events come from.
-type origin struct {
+// provenance is what a stream's metadata says of where its events come from.
+type provenance struct {
 	logID uuid.UUID
 	epoch uint64
 	fork  uint64 // 0 in epoch 1
@@ -27,9 +27,9 @@ type origin struct {
 }
 
 // originOf reads the metadata. A stream that no publisher made is ErrConflict.
-func originOf(c jetstream.StreamConfig) (origin, error) {
+func originOf(c jetstream.StreamConfig) (provenance, error) {
 	p := headerParser{get: func(key string) string { return c.Metadata[key] }}
-	o := origin{logID: p.uuid(metadataLogID), epoch: p.number(metadataEpoch, 64), start: 1}
+	o := provenance{logID: p.uuid(metadataLogID), epoch: p.number(metadataEpoch, 64), start: 1}
 	if c.Metadata[metadataFork] != "" {
 		o.fork = p.number(metadataFork, 64)
 	}
@@ -43,7 +43,7 @@ func originOf(c jetstream.StreamConfig) (origin, error) {
 }
 
 // addTo returns the metadata with what o says.
-func (o origin) addTo(metadata map[string]string) map[string]string {
+func (o provenance) addTo(metadata map[string]string) map[string]string {
 	m := maps.Clone(metadata)
 	if m == nil {
 		m = map[string]string{}

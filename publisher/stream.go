@@ -59,8 +59,8 @@ func (p *Publisher) openStream(ctx context.Context) (s locator, err error) {
 
 // origin is what this publisher's stream says of itself, when it begins with
 // record start.
-func (p *Publisher) origin(start uint64) origin {
-	return origin{logID: p.options.LogID, epoch: p.options.Epoch, fork: p.options.Fork, start: start}
+func (p *Publisher) origin(start uint64) provenance {
+	return provenance{logID: p.options.LogID, epoch: p.options.Epoch, fork: p.options.Fork, start: start}
 }
 
 // setOrigin has the stream's metadata say that it is this publisher's and begins
@@ -99,7 +99,7 @@ func (p *Publisher) streamConfig() jetstream.StreamConfig {
 
 // checkStream refuses a stream of another log or of a later epoch, and one that
 // somebody gave limits under which events would vanish.
-func (p *Publisher) checkStream(o origin, c jetstream.StreamConfig) error {
+func (p *Publisher) checkStream(o provenance, c jetstream.StreamConfig) error {
 	if o.logID != p.options.LogID {
 		return events.Errorf(events.CodeConflict, "stream %s belongs to log %s, this is log %s; choose another cluster name, or delete the stream", c.Name, o.logID, p.options.LogID)
 	}

@@ -106,7 +106,7 @@ func (s *subscription) begin(ctx context.Context) error {
 	if s.options.Snapshot == nil || s.begun {
 		return nil
 	}
-	at, err := readSnapshot(ctx, s.js, s.options)
+	at, err := s.readSnapshot(ctx)
 	if err == nil {
 		s.order.at, s.begun = at, true
 	}
@@ -114,7 +114,7 @@ func (s *subscription) begin(ctx context.Context) error {
 }
 
 // identify checks that the stream is of the history that was read before.
-func (s *subscription) identify(o origin) error {
+func (s *subscription) identify(o provenance) error {
 	at := &s.order.at
 	if at.LogID == uuid.Nil {
 		at.LogID = o.logID

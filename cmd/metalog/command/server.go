@@ -137,9 +137,11 @@ func (s *server) startPublisher(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.publisher, err = publisher.New(s.store.Log(), js, publisher.Options{
-		Cluster: s.opts.cluster, LogID: info.LogID, Epoch: info.Epoch, Logger: s.opts.logger,
-	})
+	options := publisher.Options{Cluster: s.opts.cluster, LogID: info.LogID, Epoch: info.Epoch, Logger: s.opts.logger}
+	if info.Fork != nil {
+		options.Fork = info.Fork.Seq
+	}
+	s.publisher, err = publisher.New(s.store.Log(), js, options)
 	if err != nil {
 		return err
 	}
