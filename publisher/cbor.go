@@ -33,6 +33,14 @@ func (p *cborPayload) UnmarshalCBOR(data []byte) error {
 	return nil
 }
 
+func encodeCBOR(rec *events.Record, from, end int) ([]byte, error) {
+	list := make([]cborEvent, 0, end-from)
+	for i := from; i < end; i++ {
+		list = append(list, cborView(rec.View(i)))
+	}
+	return events.Marshal(list)
+}
+
 func cborView(v events.EventView) cborEvent {
 	return cborEvent{
 		Seq:     v.Seq,

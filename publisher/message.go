@@ -1,7 +1,6 @@
 package publisher
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -98,17 +97,9 @@ func (e encoder) appendRun(msgs []outgoing, shared nats.Header, subject string, 
 // encodeEvents writes the events as a list.
 func encodeEvents(encoding Encoding, rec *events.Record, from, end int) ([]byte, error) {
 	if encoding == CBOR {
-		views := make([]cborEvent, 0, end-from)
-		for i := from; i < end; i++ {
-			views = append(views, cborView(rec.View(i)))
-		}
-		return events.Marshal(views)
+		return encodeCBOR(rec, from, end)
 	}
-	views := make([]events.EventView, 0, end-from)
-	for i := from; i < end; i++ {
-		views = append(views, rec.View(i))
-	}
-	return json.Marshal(views)
+	return encodeJSON(rec, from, end)
 }
 
 // decodeEvents reads a payload of count events of type t.
@@ -130,26 +121,6 @@ func decodeEvents(contentType string, t events.Type, count int, data []byte) (vi
 		}
 	}
 	return views, err
-}
-
-// plainView is a view without the method that finds out its type.
-type plainView events.EventView
-
-// decodeJSON reads a list in one pass. The events to decode into are there
-// before, since all events of a message have the same type.
-func decodeJSON(t events.Type, count int, data []byte) ([]events.EventView, error) {
-	list := make([]plainView, count)
-	for i := range list {
-		list[i].Payload = events.New(t)
-	}
-	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, err
-	}
-	views := make([]events.EventView, len(list))
-	for i, v := range list {
-		views[i] = events.EventView(v)
-	}
-	return views, nil
 }
 
 // parseMessage reads a whole message.

@@ -136,3 +136,26 @@ func TestForeignMessageIsCorrupt(t *testing.T) {
 		})
 	}
 }
+
+// JSON that is put together of parts is what encoding/json writes of the views.
+func TestJSONIsThatOfTheViews(t *testing.T) {
+	log := filled(60, 300)
+	log.append("<é\"\n", plain(offset("g\x00<", "t", 1, 2)))
+	ref := topicRef("a")
+	log.append("", plain(&events.TopicDeleted{TopicRef: ref}), derived(&events.SegmentRemoved{PartitionRef: events.PartitionRef{Topic: "a", TopicID: ref.ID}, ID: "1"}, 0))
+	encode := testEncoder(JSON, 1<<20)
+	for _, rec := range log.records {
+		for from := 0; from < len(rec.Facts); {
+			_, end := encode.run(rec, from)
+			var views []events.EventView
+			for i := from; i < end; i++ {
+				views = append(views, rec.View(i))
+			}
+			got, err := encodeJSON(rec, from, end)
+			if want := toJSON(t, views); err != nil || string(got) != want {
+				t.Fatalf("%v:\n got %s\nwant %s", err, got, want)
+			}
+			from = end
+		}
+	}
+}

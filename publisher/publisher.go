@@ -201,7 +201,7 @@ func (p *Publisher) publishNew(ctx context.Context, pipe *pipeline, next events.
 		return next, nil
 	}
 	encode := encoder{options: &p.options, maxPayload: p.maxPayload()}
-	for rec, err := range p.source.Records(ctx, next.Seq) {
+	for rec, err := range readAhead(ctx, p.source, next.Seq) {
 		if err != nil {
 			return next, err
 		}
@@ -209,6 +209,9 @@ func (p *Publisher) publishNew(ctx context.Context, pipe *pipeline, next events.
 			return next, err
 		}
 		next = events.Position{Seq: rec.Seq + 1}
+	}
+	if err := ctx.Err(); err != nil {
+		return next, err // reading may have ended without a word
 	}
 	return next, pipe.drain(ctx)
 }
