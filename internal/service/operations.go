@@ -17,7 +17,8 @@ type operation struct {
 	answer func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error)
 }
 
-// reads are all operations that are no commands; those are metalog.Ops.
+// reads are the operations that are no commands, but for info; the commands are
+// metalog.Ops.
 var reads = []operation{
 	read(wire.GetTopic, func(ctx context.Context, r metalog.Reader, q wire.Name) (events.Topic, error) {
 		return r.GetTopic(ctx, q.Name)
@@ -87,16 +88,23 @@ var reads = []operation{
 		return r.ListTransactions(ctx)
 	}),
 
-	read(wire.Info, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) (metalog.Info, error) {
-		return r.Info(ctx)
-	}),
-
 	query(wire.ReadEvents, readEvents),
 	query(wire.PlanEvents, plan),
 	query(wire.Verify, verify),
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
 	query(wire.Backup, backup),
+}
+
+// info is the operation that tells of the store, and of the server around it.
+func (s *Service) info() operation {
+	return read(wire.Info, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) (metalog.Info, error) {
+		info, err := r.Info(ctx)
+		if err == nil {
+			info.Publisher = s.opts.Publisher(ctx)
+		}
+		return info, err
+	})
 }
 
 func orAll(partition *int32) int32 {
