@@ -170,6 +170,9 @@ type Info struct {
 	ViewsBytes int64             `json:"views_bytes"`
 	Writable   bool              `json:"writable"` // false: the store stopped after an error, and says why in its log; or this is a replica
 	Replica    *ReplicaInfo      `json:"replica,omitempty"`
+	// Publisher is how far a server's publishing is; nil from a store in process,
+	// which does not publish.
+	Publisher *PublisherInfo `json:"publisher,omitempty"`
 }
 
 // ReplicaInfo tells, in the [Info] of a replica, how far it follows.
@@ -177,4 +180,15 @@ type ReplicaInfo struct {
 	Of      string `json:"of"`       // the server that it follows
 	HeadSeq uint64 `json:"head_seq"` // of that server's log, as it was last heard of
 	Error   string `json:"error"`    // why it stopped following for good; empty: it goes on
+}
+
+// PublisherInfo tells how far the events are published, and how far that is
+// behind the log.
+type PublisherInfo struct {
+	Next       events.Position `json:"next"`            // the first event not known to be published; seq 0: not known yet
+	LagRecords uint64          `json:"lag_records"`     // not wholly published
+	LagSeconds float64         `json:"lag_seconds"`     // age of the oldest of them
+	Connected  bool            `json:"connected"`       // to NATS
+	Running    bool            `json:"running"`         // false: publishing ended for good
+	Error      string          `json:"error,omitempty"` // why it ended
 }

@@ -68,6 +68,12 @@ type Options struct {
 	// offsets.retention.check.interval.ms. 0: 10 minutes.
 	OffsetsCheckInterval time.Duration
 
+	// Throttle, if not nil, is called before each command of [HighRateOps] is
+	// taken, and may hold it up: as when whoever follows the log is too far
+	// behind. Its error is the command's, which is then not done; it has to return
+	// when ctx is done. It is called from many goroutines.
+	Throttle func(ctx context.Context) error
+
 	// For tests; nil: time.Now, uuid.NewV7, the log in the directory.
 	Clock func() time.Time
 	NewID func() uuid.UUID
@@ -258,6 +264,9 @@ func (s *Store) start() {
 func (s *Store) Execute(ctx context.Context, cmd Command, opts CommandOptions) (Result, error) {
 	req, err := newRequest(cmd, opts)
 	if err != nil {
+		return Result{}, err
+	}
+	if err := s.throttle(ctx, cmd); err != nil {
 		return Result{}, err
 	}
 	if err := s.enqueue(ctx, req); err != nil {

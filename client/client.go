@@ -2,13 +2,13 @@ package client
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/natsdial"
 	"github.com/metalog/metalog/internal/wire"
 )
 
@@ -48,11 +48,13 @@ type Client struct {
 var _ metalog.MetadataStore = (*Client)(nil)
 
 // Connect connects to a server, within the connection's own timeout of a few
-// seconds. A connection that breaks later is restored in
-// the background; until then requests are ErrUnavailable.
+// seconds; address may be several URLs with commas between them. A server that
+// does not take the credentials is ErrForbidden, one that can't be reached
+// ErrUnavailable. A connection that breaks later is restored in the background;
+// until then requests are ErrUnavailable.
 func Connect(ctx context.Context, address string, opts Options) (*Client, error) {
 	opts = opts.withDefaults()
-	c := &Client{url: redacted(address), opts: opts}
+	c := &Client{url: natsdial.Redacted(address), opts: opts}
 	c.Commands = metalog.Commands{Executor: c}
 	c.reads = reads{c: c}
 	connect := append([]nats.Option{
@@ -64,10 +66,14 @@ func Connect(ctx context.Context, address string, opts Options) (*Client, error)
 		return nil, c.unanswered("connect", err)
 	}
 	var err error
-	if c.nc, err = nats.Connect(address, connect...); err != nil {
-		return nil, c.unanswered("connect", err)
+	c.nc, err = nats.Connect(address, connect...)
+	switch {
+	case err == nil:
+		return c, nil
+	case natsdial.Refused(err):
+		return nil, natsdial.Refusal(address, err)
 	}
-	return c, nil
+	return nil, c.unanswered("connect", err)
 }
 
 // Conn returns the connection, for subscribing to what the server publishes. It
@@ -78,15 +84,6 @@ func (c *Client) Conn() *nats.Conn { return c.nc }
 func (c *Client) Close() error {
 	c.nc.Close()
 	return nil
-}
-
-// redacted takes the password out of a URL.
-func redacted(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "the server"
-	}
-	return u.Redacted()
 }
 
 // unanswered is the error of a request that reached no server.

@@ -63,8 +63,9 @@ type Publisher struct {
 	options Options
 	log     *slog.Logger
 
-	mu   sync.Mutex
-	next events.Position // first event not known to be in the stream; guarded by mu
+	mu      sync.Mutex
+	next    events.Position // first event not known to be in the stream; guarded by mu
+	waiters lagWaiters      // guarded by mu
 }
 
 // New returns a publisher, which does nothing until Run.
@@ -79,44 +80,6 @@ func New(source Source, js jetstream.JetStream, options Options) (*Publisher, er
 		options: options,
 		log:     options.Logger.With("component", "publisher", "cluster", options.Cluster),
 	}, nil
-}
-
-// Position returns the first event that is not known to be in the stream; zero
-// until the stream has been read.
-func (p *Publisher) Position() events.Position {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.next
-}
-
-func (p *Publisher) setPosition(next events.Position) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.next = next
-}
-
-// Lag tells how far the stream is behind the log.
-type Lag struct {
-	Records uint64        // not wholly published
-	Age     time.Duration // of the oldest of them; 0 when there is none
-}
-
-// Lag measures the lag. It reads one record when there is any.
-func (p *Publisher) Lag(ctx context.Context) (Lag, error) {
-	from := max(p.Position().Seq, p.source.First())
-	head := p.source.Head()
-	if from > head.Seq {
-		return Lag{}, nil
-	}
-	lag := Lag{Records: head.Seq - from + 1}
-	for rec, err := range p.source.Records(ctx, from) {
-		if err != nil {
-			return lag, err
-		}
-		lag.Age = max(0, time.Since(rec.Time.Time()))
-		break
-	}
-	return lag, nil
 }
 
 // Run publishes until ctx is done, and then returns nil. While NATS can't be

@@ -37,7 +37,8 @@ func (o *origin) awaitTrim(t *testing.T, before uint64) uint64 {
 			t.Fatal(err)
 		}
 		if first.Seq > before {
-			if l.origin.start != first.Seq || first.Index != 0 {
+			// It says so first, and may be about to be trimmed again.
+			if l.origin.start < first.Seq || first.Index != 0 {
 				t.Errorf("the stream begins at %s, and says %d", first, l.origin.start)
 			}
 			return first.Seq
@@ -91,11 +92,8 @@ func (o *origin) lastMessage(t *testing.T) uint64 {
 // awaitPublished waits until all of the store's log is in the stream.
 func (o *origin) awaitPublished(t *testing.T, p *Publisher) {
 	t.Helper()
-	for p.Position().Seq <= o.store.Seq() {
-		if err := t.Context().Err(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Millisecond)
+	if err := p.WaitLag(t.Context(), 0); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -118,7 +116,10 @@ func TestSubscribeFromSnapshot(t *testing.T) {
 		return nil
 	}
 	o.awaitPublished(t, p)
-	never := func(context.Context, replay.Snapshot, *views.Reader) error { t.Error("a snapshot was read"); return nil }
+	never := func(context.Context, replay.Snapshot, *views.Reader) error {
+		t.Error("a snapshot was read")
+		return nil
+	}
 	if err := read(SubscribeOptions{Snapshot: never}); !errors.Is(err, events.ErrNotFound) {
 		t.Errorf("without a snapshot: %v, want not found", err)
 	}

@@ -3,9 +3,11 @@ package natsserver
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -28,17 +30,21 @@ const (
 
 	startTimeout = 30 * time.Second // recovery of a large store included
 	startPoll    = 10 * time.Millisecond
+	tlsTimeout   = 5 * time.Second // of a handshake
 )
 
 // Auth tells who may connect. The zero value lets everyone in, which is allowed
-// on a loopback address only. Set User and Password, or Token.
+// on a loopback address only. Set User and Password, or Token, or NKeys.
 type Auth struct {
 	User     string
 	Password string
 	Token    string
+	NKeys    []string // public nkeys of users
 }
 
-func (a Auth) none() bool { return a == Auth{} }
+func (a Auth) none() bool {
+	return a.User == "" && a.Password == "" && a.Token == "" && len(a.NKeys) == 0
+}
 
 func (a Auth) check() error {
 	if (a.User == "") != (a.Password == "") {
@@ -47,20 +53,35 @@ func (a Auth) check() error {
 	if a.User != "" && a.Token != "" {
 		return events.Errorf(events.CodeInvalid, "nats server: user %q and a token exclude each other; set one", a.User)
 	}
+	if len(a.NKeys) > 0 && a.Token != "" {
+		return events.Errorf(events.CodeInvalid, "nats server: nkeys and a token exclude each other; set one")
+	}
 	return nil
+}
+
+// Cluster makes a server one of several that keep streams together. Its routes
+// have no authentication: they listen on loopback.
+type Cluster struct {
+	Name   string
+	Port   int      // for the other servers, on loopback
+	Routes []string // URLs of the others, such as nats://127.0.0.1:6222
 }
 
 // Options configure a server. Only StoreDir is required, unless it has no
 // JetStream.
 type Options struct {
 	StoreDir   string // of JetStream; created when missing
-	CoreOnly   bool   // no JetStream: requests and answers only, and no store
 	Host       string // default DefaultHost
 	Port       int    // default DefaultPort; RandomPort for any free one
-	ServerName string // default: a random one
+	ServerName string // default: a random one; required in a cluster
 	MaxStore   int64  // bytes on disk; default: three quarters of what is free
 	Auth       Auth
-	Logger     *slog.Logger // default slog.Default
+	// TLS, if not nil, is required of clients; with ClientCAs and ClientAuth, so
+	// are their certificates. Connections in process go without.
+	TLS         *tls.Config
+	Cluster     *Cluster     // nil: a server on its own
+	NoJetStream bool         // carries messages only
+	Logger      *slog.Logger // default slog.Default
 }
 
 // Server is a running NATS server.
@@ -94,11 +115,14 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 }
 
 func (o Options) check() error {
-	if o.StoreDir == "" && !o.CoreOnly {
+	if o.StoreDir == "" && !o.NoJetStream {
 		return events.Errorf(events.CodeInvalid, "nats server: no store directory is set")
 	}
 	if err := o.Auth.check(); err != nil {
 		return err
+	}
+	if o.Cluster != nil && (o.ServerName == "" || o.Cluster.Name == "" || o.Cluster.Port <= 0) {
+		return events.Errorf(events.CodeInvalid, "nats server: in a cluster it needs a server name, the cluster's name and a port for the others; set them")
 	}
 	if o.Auth.none() && !isLoopback(o.Host) {
 		return events.Errorf(events.CodeForbidden, "nats server: %s can be reached from other machines; set a user and password or a token, or listen on %s", o.Host, DefaultHost)
@@ -112,19 +136,47 @@ func isLoopback(host string) bool {
 }
 
 func (o Options) native() *server.Options {
-	return &server.Options{
+	native := &server.Options{
 		ServerName:             o.ServerName,
 		Host:                   o.Host,
 		Port:                   o.Port,
 		Username:               o.Auth.User,
 		Password:               o.Auth.Password,
 		Authorization:          o.Auth.Token,
-		JetStream:              !o.CoreOnly,
+		JetStream:              !o.NoJetStream,
 		StoreDir:               o.StoreDir,
 		JetStreamMaxStore:      o.MaxStore,
 		MaxPayload:             maxPayload,
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,
+	}
+	o.Auth.addKeys(native)
+	if o.TLS != nil {
+		native.TLSConfig, native.TLS, native.TLSVerify = o.TLS, true, o.TLS.ClientAuth == tls.RequireAndVerifyClientCert
+		native.TLSTimeout = tlsTimeout.Seconds()
+	}
+	if o.Cluster != nil {
+		o.Cluster.join(native)
+	}
+	return native
+}
+
+// addKeys lets users in by their keys. Once there is a list of users, the server
+// looks at nothing else.
+func (a Auth) addKeys(native *server.Options) {
+	for _, key := range a.NKeys {
+		native.Nkeys = append(native.Nkeys, &server.NkeyUser{Nkey: key})
+	}
+	if len(a.NKeys) > 0 && a.User != "" {
+		native.Users = []*server.User{{Username: a.User, Password: a.Password}}
+		native.Username, native.Password = "", ""
+	}
+}
+
+func (c *Cluster) join(native *server.Options) {
+	native.Cluster = server.ClusterOpts{Name: c.Name, Host: DefaultHost, Port: c.Port}
+	if len(c.Routes) > 0 {
+		native.Routes = server.RoutesFromStr(strings.Join(c.Routes, ","))
 	}
 }
 
@@ -151,7 +203,7 @@ func (s *Server) waitReady(ctx context.Context, log *logger, address string) err
 func (s *Server) ClientURL() string { return s.nats.ClientURL() }
 
 // ConnectOptions returns the options with which this process connects: without
-// the network, and authenticated.
+// the network, and authenticated; with NKeys alone the caller adds its own.
 func (s *Server) ConnectOptions() []nats.Option {
 	opts := []nats.Option{nats.InProcessServer(s.nats)}
 	switch {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
 	"go.uber.org/goleak"
 
 	"github.com/metalog/metalog/events"
@@ -44,6 +45,8 @@ func TestInvalidOptions(t *testing.T) {
 		{"an address without auth", Options{StoreDir: dir, Host: "192.0.2.1"}, events.ErrForbidden, "192.0.2.1"},
 		{"a name without auth", Options{StoreDir: dir, Host: "example.org"}, events.ErrForbidden, "example.org"},
 		{"user without password", Options{StoreDir: dir, Auth: Auth{User: "u"}}, events.ErrInvalid, "password"},
+		{"nkey and token", Options{StoreDir: dir, Auth: Auth{NKeys: []string{"U"}, Token: "t"}}, events.ErrInvalid, "set one"},
+		{"a cluster without server name", Options{StoreDir: dir, Cluster: &Cluster{Name: "c", Port: 1}}, events.ErrInvalid, "server name"},
 		{"user and token", Options{StoreDir: dir, Auth: Auth{User: "u", Password: "p", Token: "t"}}, events.ErrInvalid, "set one"},
 	}
 	for _, test := range tests {
@@ -96,6 +99,52 @@ func TestAuthentication(t *testing.T) {
 				t.Errorf("without credentials: %v, want refused", err)
 			}
 		})
+	}
+}
+
+// With keys, a user may log in by name as well: nobody else.
+func TestNKeys(t *testing.T) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := pair.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mustStart(t, Options{StoreDir: t.TempDir(), Port: RandomPort, Auth: Auth{User: "u", Password: "p", NKeys: []string{public}}})
+	for name, test := range map[string]struct {
+		opts []nats.Option
+		want error
+	}{
+		"the key":      {[]nats.Option{nats.Nkey(public, pair.Sign)}, nil},
+		"the user":     {s.ConnectOptions()[1:], nil},
+		"nobody":       {nil, nats.ErrAuthorization},
+		"another user": {[]nats.Option{nats.UserInfo("u", "q")}, nats.ErrAuthorization},
+	} {
+		conn, err := nats.Connect(s.ClientURL(), test.opts...)
+		if !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+		if err == nil {
+			conn.Close()
+		}
+	}
+}
+
+func TestWithoutJetStream(t *testing.T) {
+	s := mustStart(t, Options{StoreDir: t.TempDir(), Port: RandomPort, NoJetStream: true})
+	conn, err := nats.Connect("", s.ConnectOptions()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.AccountInfo(t.Context()); !errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
+		t.Errorf("JetStream: %v, want not enabled", err)
 	}
 }
 

@@ -92,14 +92,10 @@ var viewReads = []operation[Viewer]{
 	read(wire.ListTransactions, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.Transaction, error) {
 		return r.ListTransactions(ctx)
 	}),
-
-	read(wire.Info, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) (metalog.Info, error) {
-		return r.Info(ctx)
-	}),
 }
 
-// storeReads are the other operations that are no commands; those are
-// metalog.Ops.
+// storeReads are the other operations that are no commands, but for info; the
+// commands are metalog.Ops.
 var storeReads = []operation[*metalog.Store]{
 	query(wire.ReadEvents, readEvents),
 	query(wire.PlanEvents, plan),
@@ -107,6 +103,17 @@ var storeReads = []operation[*metalog.Store]{
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
 	query(wire.Backup, backup),
+}
+
+// info is the operation that tells of the store, and of the server around it.
+func (s *Service) info() operation[Viewer] {
+	return read(wire.Info, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) (metalog.Info, error) {
+		info, err := r.Info(ctx)
+		if err == nil {
+			info.Publisher = s.opts.Publisher(ctx)
+		}
+		return info, err
+	})
 }
 
 func orAll(partition *int32) int32 {

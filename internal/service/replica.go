@@ -13,10 +13,8 @@ import (
 // listenReplica subscribes to all operations: reads of views are answered, the
 // rest is refused.
 func (s *Service) listenReplica(from Viewer, server string) error {
-	for _, o := range viewReads {
-		if err := add(s, o, from, s.readSlots); err != nil {
-			return err
-		}
+	if err := s.listenViews(from); err != nil {
+		return err
 	}
 	for _, o := range storeReads {
 		if err := add(s, refusal(o.op, server), from, s.readSlots); err != nil {

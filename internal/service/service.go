@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,10 +21,12 @@ import (
 type Options struct {
 	Cluster string // default wire.DefaultCluster
 	Version string // of the program, as services tell it; default 0.0.0
-	// MaxConcurrent is how many commands, and how many other requests, are worked
-	// on at a time; default 1024. Commands that wait for the same sync of the log
-	// each count.
+	// MaxConcurrent is how many commands of a high rate, how many others, and how
+	// many other requests are worked on at a time; default 1024. Commands that wait
+	// for the same sync of the log each count.
 	MaxConcurrent int
+	// Publisher, if not nil, tells how far publishing is, for info.
+	Publisher func(ctx context.Context) *metalog.PublisherInfo
 	// Observe is told of every request when it is answered; code is empty for
 	// success. It is called from many goroutines.
 	Observe func(op string, code events.Code, took time.Duration)
@@ -39,6 +42,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxConcurrent == 0 {
 		o.MaxConcurrent = 1024
+	}
+	if o.Publisher == nil {
+		o.Publisher = func(context.Context) *metalog.PublisherInfo { return nil }
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, events.Code, time.Duration) {}
@@ -64,9 +70,10 @@ type Service struct {
 	endPolls context.CancelFunc
 
 	// One slot is taken by each request that is worked on. Reads have slots of
-	// their own, since they may wait for what a command is yet to write, and log
-	// reads others, since they wait for long.
-	readSlots, commandSlots, logSlots chan struct{}
+	// their own, since they may wait for what a command is yet to write; log reads
+	// others, since they wait for long; and so have commands of a high rate, which
+	// may wait for the publisher.
+	readSlots, commandSlots, highRateSlots, logSlots chan struct{}
 }
 
 // Start begins to answer all requests for a store. The connection stays the
@@ -86,9 +93,10 @@ func begin(nc *nats.Conn, opts Options, what string, listen func(*Service) error
 	opts = opts.withDefaults()
 	s := &Service{
 		nc: nc, opts: opts,
-		readSlots:    make(chan struct{}, opts.MaxConcurrent),
-		commandSlots: make(chan struct{}, opts.MaxConcurrent),
-		logSlots:     make(chan struct{}, opts.MaxConcurrent),
+		readSlots:     make(chan struct{}, opts.MaxConcurrent),
+		commandSlots:  make(chan struct{}, opts.MaxConcurrent),
+		highRateSlots: make(chan struct{}, opts.MaxConcurrent),
+		logSlots:      make(chan struct{}, opts.MaxConcurrent),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.polls, s.endPolls = context.WithCancel(s.ctx)
@@ -115,20 +123,33 @@ func unavailable(err error) error {
 	return events.Errorf(events.CodeUnavailable, "request API: %w; check the NATS server", err)
 }
 
-// listen subscribes to all operations, and returns when the server knows it.
-func (s *Service) listen(store *metalog.Store) error {
-	for _, o := range viewReads {
-		if err := add[Viewer](s, o, store, s.readSlots); err != nil {
+// listenViews subscribes to the operations that views answer.
+func (s *Service) listenViews(from Viewer) error {
+	for _, o := range append(viewReads[:len(viewReads):len(viewReads)], s.info()) {
+		if err := add(s, o, from, s.readSlots); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// listen subscribes to all operations, and returns when the server knows it.
+func (s *Service) listen(store *metalog.Store) error {
+	if err := s.listenViews(store); err != nil {
+		return err
+	}
+	highRate := metalog.HighRateOps()
 	for _, o := range storeReads {
 		if err := add(s, o, store, s.readSlots); err != nil {
 			return err
 		}
 	}
 	for _, op := range metalog.Ops() {
-		if err := add(s, command(op), store, s.commandSlots); err != nil {
+		slots := s.commandSlots
+		if slices.Contains(highRate, op) {
+			slots = s.highRateSlots
+		}
+		if err := add(s, command(op), store, slots); err != nil {
 			return err
 		}
 	}
@@ -196,21 +217,38 @@ func (s *Service) Close(ctx context.Context) error {
 
 // drain waits until all that was received is answered. The server sends nothing
 // more once the first flush returns, the barrier is passed once all that it had
-// sent was given to a handler.
+// sent was given to a handler. Without a connection nobody can be answered; what
+// was received is done all the same.
 func (s *Service) drain() error {
-	err := s.nc.Flush()
+	flushErr := s.flush()
+	delivered := make(chan struct{})
+	err := s.nc.Barrier(func() { close(delivered) })
 	if err == nil {
-		delivered := make(chan struct{})
-		if err = s.nc.Barrier(func() { close(delivered) }); err == nil {
-			<-delivered
-		}
+		<-delivered
 	}
 	s.active.Wait()
-	if err == nil {
-		err = s.nc.Flush()
+	if flushErr == nil {
+		flushErr = s.flush()
 	}
-	if err != nil {
+	if errors.Is(flushErr, nats.ErrDisconnected) {
+		s.opts.Logger.Warn("stopped while NATS could not be reached; who waits for an answer gets none")
+		flushErr = nil
+	}
+	if err = errors.Join(err, flushErr); err != nil {
 		return unavailable(err)
 	}
 	return nil
+}
+
+// flush waits until the server has all that was sent; not for a server that is
+// gone.
+func (s *Service) flush() error {
+	err := nats.ErrDisconnected
+	if s.nc.IsConnected() {
+		err = s.nc.Flush()
+	}
+	if err != nil && !s.nc.IsConnected() && !s.nc.IsClosed() {
+		return nats.ErrDisconnected
+	}
+	return err
 }

@@ -133,8 +133,8 @@ func (p *platform) publish(encoding publisher.Encoding) (pub *publisher.Publishe
 
 // awaitPublished returns when the whole log is in the stream.
 func (p *platform) awaitPublished(pub *publisher.Publisher) {
-	for pub.Position().Seq <= p.store.Log().Head().Seq {
-		time.Sleep(time.Millisecond)
+	if err := pub.WaitLag(p.b.Context(), 0); err != nil {
+		p.b.Fatal(err)
 	}
 }
 

@@ -29,9 +29,10 @@ var allowed = map[string][]string{
 	"internal/logread":    {"events", "internal/eventlog"},
 	"publisher":           {"events", "views", "projector", "replay", "internal/durable", "internal/eventlog", "internal/logread"},
 	"internal/natsserver": {"events"},
+	"internal/natsdial":   {"events"},
 	"internal/wire":       {".", "events"},
 	"internal/service":    {".", "events", "internal/logread", "internal/wire"},
-	"client":              {".", "events", "internal/wire"},
+	"client":              {".", "events", "internal/natsdial", "internal/wire"},
 
 	"internal/sample":     {},
 	"internal/sample/gen": {".", "events"},
@@ -40,7 +41,7 @@ var allowed = map[string][]string{
 	"cmd/metalog": {"cmd/metalog/command"},
 	"cmd/metalog/command": {
 		".", "events", "replay", "publisher", "client",
-		"internal/natsserver", "internal/sample", "internal/service",
+		"internal/natsdial", "internal/natsserver", "internal/sample", "internal/service",
 	},
 
 	"tests/imports": {},
@@ -55,7 +56,7 @@ var owners = map[string][]string{
 	"github.com/tidwall/btree":          {"views"},
 	"go.etcd.io/bbolt":                  {"views", "internal/storetest"},
 	"github.com/nats-io/nats-server":    {"internal/natsserver", "cmd/metalog/command"},
-	"github.com/nats-io/nats.go":        {"publisher", "client", "internal/natsserver", "internal/logread", "internal/service", "internal/wire", "cmd/metalog/command"},
+	"github.com/nats-io/nats.go":        {"publisher", "client", "internal/logread", "internal/natsdial", "internal/natsserver", "internal/service", "internal/wire", "cmd/metalog/command"},
 	"github.com/spf13":                  {"cmd/metalog", "cmd/metalog/command"},
 	"github.com/prometheus":             {"cmd/metalog/command"},
 	"github.com/anishathalye/porcupine": {},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metalog/metalog/client"
+	"github.com/metalog/metalog/internal/natsdial"
 )
 
 // Streams are what a run of the command reads from and writes to.
@@ -49,6 +50,7 @@ type app struct {
 	commandID  string
 	reason     string
 	ifRevision *uint64
+	nats       natsdial.Credentials // of the flags alone: see natsCredentials
 
 	dataGiven bool // --data was given
 	dryRun    bool // of the commands that have the flag
@@ -98,6 +100,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.commandID, "command-id", "", "make a write idempotent: the same id again changes nothing")
 	f.StringVar(&a.reason, "reason", "", "why, for the record")
 	f.Var(optionalUint64(&a.ifRevision), "if-revision", "write only if the entity has this revision (0: does not exist)")
+	a.natsFlags(f)
 }
 
 func fromEnv(name, otherwise string) string {

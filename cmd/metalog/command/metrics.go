@@ -60,13 +60,17 @@ var (
 	writableDesc   = gauge("writable", "1 while the store takes writes.")
 	lagRecordsDesc = gauge("publisher_lag_records", "Records not wholly published.")
 	lagSecondsDesc = gauge("publisher_lag_seconds", "Age of the oldest record not wholly published.")
-	publishingDesc = gauge("publisher_running", "1 while events are published.")
+	publishingDesc = gauge("publisher_running", "1 unless publishing ended for good.")
+	publishedDesc  = gauge("publisher_published_seq", "Seq of the last record that is wholly published.")
+	connectedDesc  = gauge("nats_connected", "1 while the connection to NATS is up.", "connection")
+	reconnectsDesc = prometheus.NewDesc("metalog_nats_reconnects_total", "How often the connection to NATS was restored.", []string{"connection"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		seqDesc, checkpointDesc, eventsDesc, entitiesDesc, bytesDesc, writableDesc, lagRecordsDesc, lagSecondsDesc, publishingDesc,
+		seqDesc, checkpointDesc, eventsDesc, entitiesDesc, bytesDesc, writableDesc,
+		lagRecordsDesc, lagSecondsDesc, publishingDesc, publishedDesc, connectedDesc, reconnectsDesc,
 	} {
 		out <- desc
 	}
@@ -95,8 +99,22 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	for kind, count := range info.Entities {
 		send(entitiesDesc, float64(count), kind)
 	}
+	c.collectPublishing(ctx, out, send)
+}
+
+// collectPublishing tells how far publishing is, once it has begun.
+func (c *stateCollector) collectPublishing(ctx context.Context, out chan<- prometheus.Metric, send func(*prometheus.Desc, float64, ...string)) {
+	for name, nc := range c.s.connections() {
+		send(connectedDesc, boolValue(nc.IsConnected()), name)
+		out <- prometheus.MustNewConstMetric(reconnectsDesc, prometheus.CounterValue, float64(nc.Stats().Reconnects), name)
+	}
+	p := c.s.publisher.Load()
+	if p == nil {
+		return
+	}
 	send(publishingDesc, boolValue(c.s.published.Load() == nil))
-	lag, err := c.s.publisher.Lag(ctx)
+	send(publishedDesc, float64(max(p.Position().Seq, 1)-1))
+	lag, err := p.Lag(ctx)
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(lagRecordsDesc, err)
 		return

@@ -11,7 +11,7 @@ import (
 // startOffers offers the store's snapshots to replicas. When that ends for good,
 // the log has said why; the server goes on without.
 func (s *server) startOffers(ctx context.Context) error {
-	nc, err := s.connect("offers")
+	nc, err := s.connect(ctx, "offers")
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (s *server) startOffers(ctx context.Context) error {
 		return err
 	}
 	offerer, err := publisher.NewOfferer(s.store, js, publisher.OfferOptions{
-		Cluster: s.opts.cluster, LogID: info.LogID, Logger: s.opts.logger,
+		Cluster: s.opts.cluster, LogID: info.LogID, Replicas: s.opts.replicas, Logger: s.opts.logger,
 	})
 	if err != nil {
 		return err

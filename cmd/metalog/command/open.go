@@ -32,7 +32,15 @@ func (a *app) open(ctx context.Context, mustExist bool) (metalog.MetadataStore, 
 }
 
 func (a *app) connect(ctx context.Context, server string) (*client.Client, error) {
-	return client.Connect(ctx, server, client.Options{Cluster: a.cluster})
+	address, err := natsAddress("--server", server)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := a.natsOptions()
+	if err != nil {
+		return nil, err
+	}
+	return client.Connect(ctx, address, client.Options{Cluster: a.cluster, NATS: opts})
 }
 
 // serverURL is the server to work on; empty: a data directory. A flag counts

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/natsdial"
 	"github.com/metalog/metalog/internal/natsserver"
 	"github.com/metalog/metalog/internal/service"
 	"github.com/metalog/metalog/publisher"
@@ -24,7 +24,8 @@ import (
 
 // replicaOptions configure a replica.
 type replicaOptions struct {
-	server   string
+	server   string // addresses
+	nats     []nats.Option
 	cluster  string
 	dir      string
 	listen   string // host:port
@@ -47,11 +48,17 @@ Commands are refused; they go to the server. It stops on an interrupt, and goes 
 where it was the next time.`,
 		Example: "  metalog replica --server nats://127.0.0.1:4222 --dir ./metalog-replica\n  metalog --server nats://127.0.0.1:4223 topic list",
 		Args:    cobra.NoArgs,
-		RunE: a.run(func(ctx context.Context, _ []string) error {
+		RunE: a.run(func(ctx context.Context, _ []string) (err error) {
 			if a.serverURL() == "" {
 				return usagef("it follows a server; name it with --server or METALOG_SERVER")
 			}
-			o.server, o.cluster = a.serverURL(), a.cluster
+			if o.server, err = natsAddress("--server", a.serverURL()); err != nil {
+				return err
+			}
+			if o.nats, err = a.natsOptions(); err != nil {
+				return err
+			}
+			o.cluster = a.cluster
 			o.logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: logLevel}))
 			o.progress = a.replicaProgress()
 			return a.replica(ctx, o)
@@ -92,7 +99,7 @@ Try it from another terminal:
   metalog --server %[5]s topic list
 
 Stop it with Ctrl-C.
-`, o.cluster, redactedURL(o.server), o.dir, r.replica.Views().Checkpoint().Seq, r.nats.ClientURL())
+`, o.cluster, natsdial.Redacted(o.server), o.dir, r.replica.Views().Checkpoint().Seq, r.nats.ClientURL())
 	if err := a.out.Flush(); err != nil {
 		return err
 	}
@@ -146,7 +153,7 @@ func (r *replicaServer) start(ctx context.Context) error {
 	if err := r.follow(ctx); err != nil {
 		return err
 	}
-	r.nats, err = natsserver.Start(ctx, natsserver.Options{CoreOnly: true, Host: host, Port: port, Logger: r.opts.logger})
+	r.nats, err = natsserver.Start(ctx, natsserver.Options{NoJetStream: true, Host: host, Port: port, Logger: r.opts.logger})
 	if err != nil {
 		return err
 	}
@@ -168,9 +175,13 @@ func (r *replicaServer) stop(ctx context.Context) error {
 
 // follow connects to the server and begins to follow it.
 func (r *replicaServer) follow(ctx context.Context) error {
-	nc, err := nats.Connect(r.opts.server, nats.Name("metalog replica"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(r.hasViews()))
+	opts := append([]nats.Option{nats.Name("metalog replica"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(r.hasViews())}, r.opts.nats...)
+	nc, err := nats.Connect(r.opts.server, opts...)
+	if natsdial.Refused(err) {
+		return natsdial.Refusal(r.opts.server, err)
+	}
 	if err != nil {
-		return events.Errorf(events.CodeUnavailable, "replica: no NATS server answers at %s: %w; start one with 'metalog serve', or check the URL", redactedURL(r.opts.server), err)
+		return events.Errorf(events.CodeUnavailable, "replica: no NATS server answers at %s: %w; start one with 'metalog serve', or check the URL", natsdial.Redacted(r.opts.server), err)
 	}
 	r.onStop(func(context.Context) error { nc.Close(); return nil })
 	js, err := jetstream.New(nc)
@@ -199,7 +210,7 @@ func (r *replicaServer) answer() error {
 	}
 	r.onStop(func(context.Context) error { nc.Close(); return nil })
 	reads := metalog.ReadViews(r.replica.Views(), metalog.ViewsOptions{Wait: r.replica.Wait, Describe: r.describe})
-	api, err := service.StartReplica(reads, redactedURL(r.opts.server), nc, service.Options{Cluster: r.opts.cluster, Logger: r.opts.logger})
+	api, err := service.StartReplica(reads, natsdial.Redacted(r.opts.server), nc, service.Options{Cluster: r.opts.cluster, Logger: r.opts.logger})
 	if err != nil {
 		return err
 	}
@@ -209,7 +220,7 @@ func (r *replicaServer) answer() error {
 
 // describe completes the info of a replica.
 func (r *replicaServer) describe(info *metalog.Info) error {
-	info.Replica = &metalog.ReplicaInfo{Of: redactedURL(r.opts.server), HeadSeq: r.replica.Head().Seq}
+	info.Replica = &metalog.ReplicaInfo{Of: natsdial.Redacted(r.opts.server), HeadSeq: r.replica.Head().Seq}
 	if err := r.replica.Err(); err != nil {
 		info.Replica.Error = err.Error()
 	}
@@ -218,15 +229,6 @@ func (r *replicaServer) describe(info *metalog.Info) error {
 		info.ViewsBytes = size.Size()
 	}
 	return err
-}
-
-// redactedURL is a URL without its password.
-func redactedURL(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "the server"
-	}
-	return u.Redacted()
 }
 
 // splitListen reads an address of this machine. The replica has no

@@ -8,19 +8,17 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/metalog/metalog"
-	"github.com/metalog/metalog/client"
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/natsdial"
 	"github.com/metalog/metalog/internal/natsserver"
-	"github.com/metalog/metalog/internal/service"
 	"github.com/metalog/metalog/publisher"
 )
 
@@ -29,48 +27,72 @@ type serveOptions struct {
 	data     string
 	cluster  string
 	demo     bool
-	natsHost string
-	natsPort int
-	natsAuth natsserver.Auth
+	check    bool   // don't wait for NATS
 	http     string // host:port; empty: no HTTP
 	logLevel slog.Level
 	logger   *slog.Logger
+
+	external    string        // addresses of the NATS server; empty: one in process
+	natsOptions []nats.Option // of connections to it
+	waiting     func()        // told that it can't be reached; nil: nobody
+
+	natsHost string // of the one in process, as are these
+	natsPort int
+	natsAuth natsserver.Auth
+
+	payload       publisher.Encoding
+	replicas      int    // of the stream; 0: 1, and those of a stream that is there
+	retainRecords uint64 // of the stream; 0: all
+	maxLag        uint64 // in records, before commands of a high rate wait; 0: none
 }
 
-// streamDir is where the NATS server keeps its streams, in the data directory.
-const streamDir = "nats"
-
-// server is the parts of a running server.
+// server is the parts of a running server. HTTP answers while others start and
+// stop, so what it looks at is guarded.
 type server struct {
 	opts    serveOptions
 	metrics *metrics
 
-	store     *metalog.Store
-	nats      *natsserver.Server
-	publisher *publisher.Publisher
-	http      net.Listener // nil: none
+	store  *metalog.Store
+	nats   *natsserver.Server // nil: an external one
+	dialer natsdial.Dialer    // of either
+	http   net.Listener       // nil: none
 
-	published atomic.Pointer[error] // why publishing ended; nil while it runs
+	serving   atomic.Bool // all parts run
+	publisher atomic.Pointer[publisher.Publisher]
+	published atomic.Pointer[error]   // why publishing ended; nil while it runs
+	life      context.Context         // done when the server stops, or publishing has ended
+	end       context.CancelCauseFunc // of life
+
+	mu    sync.Mutex
+	conns map[string]*nats.Conn // by name; guarded by mu
 
 	closers []func(context.Context) error // of what was started, in the order of the starts
 }
 
-func newServer(opts serveOptions) *server { return &server{opts: opts} }
+func newServer(opts serveOptions) *server {
+	s := &server{opts: opts, conns: map[string]*nats.Conn{}}
+	s.life, s.end = context.WithCancelCause(context.Background())
+	return s
+}
 
-// start starts all parts. Whatever it returns, stop has to follow.
+// start starts all parts; HTTP early, so that it tells what the server waits for.
+// Whatever it returns, stop has to follow.
 func (s *server) start(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
-		s.openStore, s.startNATS, s.startPublisher, s.startOffers, s.startService, s.startHTTP,
+		s.openStore, s.startHTTP, s.startNATS, s.startPublisher, s.startOffers, s.startService,
 	} {
 		if err := part(ctx); err != nil {
 			return err
 		}
 	}
+	s.serving.Store(true)
 	return nil
 }
 
 // stop stops what was started, the last one first.
 func (s *server) stop(ctx context.Context) error {
+	s.serving.Store(false)
+	s.end(errors.New("the server stops"))
 	var errs []error
 	for _, stop := range slices.Backward(s.closers) {
 		errs = append(errs, stop(ctx))
@@ -81,7 +103,11 @@ func (s *server) stop(ctx context.Context) error {
 func (s *server) onStop(stop func(context.Context) error) { s.closers = append(s.closers, stop) }
 
 func (s *server) openStore(ctx context.Context) (err error) {
-	s.store, err = metalog.Open(ctx, metalog.Options{Path: s.opts.data, Holder: s.holder(""), Logger: s.opts.logger})
+	opts := metalog.Options{Path: s.opts.data, Holder: s.holder(""), Logger: s.opts.logger}
+	if s.opts.maxLag > 0 {
+		opts.Throttle = s.throttle
+	}
+	s.store, err = metalog.Open(ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -97,82 +123,6 @@ func (s *server) holder(url string) string {
 		text += " at --server " + url
 	}
 	return text
-}
-
-func (s *server) startNATS(ctx context.Context) (err error) {
-	s.nats, err = natsserver.Start(ctx, natsserver.Options{
-		StoreDir: filepath.Join(s.opts.data, streamDir),
-		Host:     s.opts.natsHost,
-		Port:     s.opts.natsPort,
-		Auth:     s.opts.natsAuth,
-		Logger:   s.opts.logger,
-	})
-	if err != nil {
-		return err
-	}
-	s.onStop(func(context.Context) error { s.nats.Shutdown(); return nil })
-	return s.store.SetHolder(s.holder(s.nats.ClientURL()))
-}
-
-// connect opens a connection in process, which is closed with the server.
-func (s *server) connect(name string) (*nats.Conn, error) {
-	nc, err := nats.Connect("", append(s.nats.ConnectOptions(), nats.Name("metalog "+name), nats.MaxReconnects(-1))...)
-	if err != nil {
-		return nil, events.Errorf(events.CodeUnavailable, "%s: %w", name, err)
-	}
-	s.onStop(func(context.Context) error { nc.Close(); return nil })
-	return nc, nil
-}
-
-func (s *server) startPublisher(ctx context.Context) error {
-	nc, err := s.connect("publisher")
-	if err != nil {
-		return err
-	}
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	info, err := s.store.Info(ctx)
-	if err != nil {
-		return err
-	}
-	options := publisher.Options{Cluster: s.opts.cluster, LogID: info.LogID, Epoch: info.Epoch, Logger: s.opts.logger}
-	if info.Fork != nil {
-		options.Fork = info.Fork.Seq
-	}
-	s.publisher, err = publisher.New(s.store.Log(), js, options)
-	if err != nil {
-		return err
-	}
-	running, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		err := s.publisher.Run(running)
-		s.published.Store(&err)
-	}()
-	s.onStop(func(context.Context) error {
-		cancel()
-		<-ended
-		return *s.published.Load()
-	})
-	return nil
-}
-
-func (s *server) startService(context.Context) error {
-	nc, err := s.connect("service")
-	if err != nil {
-		return err
-	}
-	api, err := service.Start(s.store, nc, service.Options{
-		Cluster: s.opts.cluster, Logger: s.opts.logger, Observe: s.metrics.observe,
-	})
-	if err != nil {
-		return err
-	}
-	s.onStop(api.Close)
-	return nil
 }
 
 // startHTTP serves what operators ask. It has no authentication, and therefore
@@ -203,31 +153,4 @@ func (s *server) startHTTP(context.Context) error {
 		return err
 	})
 	return nil
-}
-
-// ready says why the server can't do all of its work, or nil.
-func (s *server) ready(ctx context.Context) error {
-	info, err := s.store.Info(ctx)
-	if err != nil {
-		return err
-	}
-	if !info.Writable {
-		return events.Errorf(events.CodeUnavailable, "the store stopped writing; its log says why, and opening it again repairs it")
-	}
-	if err := s.published.Load(); err != nil {
-		return events.Errorf(events.CodeUnavailable, "publishing stopped: %w", *err)
-	}
-	return nil
-}
-
-// check asks for the server's state over NATS, and whether it is ready.
-func (s *server) check(ctx context.Context) error {
-	c, err := client.Connect(ctx, s.nats.ClientURL(), client.Options{Cluster: s.opts.cluster, NATS: s.nats.ConnectOptions()})
-	if err != nil {
-		return err
-	}
-	if _, err := c.Info(ctx); err != nil {
-		return errors.Join(err, c.Close())
-	}
-	return errors.Join(s.ready(ctx), c.Close())
 }
