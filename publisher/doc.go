@@ -1,6 +1,7 @@
 // Package publisher carries the log's events to NATS and back: a [Publisher]
 // follows the log and writes each event into a JetStream stream exactly once and
-// in order, and [Subscribe] reads them from it. docs/subjects.md describes
+// in order, [Subscribe] reads them from it, and [Follow] keeps a copy of the views.
+// docs/subjects.md describes
 // subjects, headers and payloads for programs in other languages.
 //
 // # What is in the stream
@@ -27,18 +28,33 @@
 // reading the last message. There are no message ids: the server's window of
 // known ids outlives a purge and would swallow a refill.
 //
-// A stream that was lost, purged or cut at its front is filled again from the
-// first record of the log. A stream that is ahead of the log, or differs from
-// it, is never continued: records were lost, and the publisher says so and
-// stops.
+// A stream that was lost, purged or cut at its front by somebody else is filled
+// again from the log. The publisher itself trims it in front when it is told how
+// much to retain; the stream's metadata then says with which record it begins on
+// purpose. A stream that is ahead of the log, or differs from it, is never
+// continued: records were lost, and the publisher says so and stops; unless the
+// log has a later epoch, with which an operator has decided that this history is
+// over. Then the stream is filled with the log's.
 //
 // # What a subscriber is promised
 //
 // Every event that matches its filter, once, in log order, over reconnects,
 // restarts of the server and refills of the stream. Whatever breaks that order
-// is an error that names the position. One case can't be seen: what somebody else
-// purges from the stream ahead of a filtered subscriber looks to it like events
-// that did not match. Only the publisher should have the permission to purge.
+// is an error that names the position, and has a type: [GapError], [RangeError],
+// [ForkError]. A [Checkpoint], stored by the subscriber with its data, carries the
+// promise over its own restarts.
+//
+// How that is checked: without a filter positions have to follow on one another.
+// With one, the subscriber looks after each batch whether the stream still begins
+// where it was, or before: else something that matched may have been removed
+// before it was read. When a session begins, the stream's log id, epoch and fork,
+// and the hash of the last record seen, tell whether it is the same history.
+//
+// # Replicas
+//
+// [Follow] keeps a copy of the views: from a snapshot that an [Offerer] has put
+// into an object store, and from then on from the log's own frames, which it asks
+// the server for.
 //
 // What does not live here: the log (internal/eventlog), the server
 // (internal/natsserver), and how commands reach the store over NATS.

@@ -10,19 +10,18 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/natsserver"
 	"github.com/metalog/metalog/publisher"
 )
 
-// A subscriber keeps the position after each message together with what it made
-// of it, and begins there the next time.
+// A subscriber stores the checkpoint of each message together with what it made of
+// it, and goes on after it the next time.
 func Example_subscribe() {
 	js, stop := connect()
 	defer stop()
 
-	var checkpoint events.Position // kept by the subscriber; zero: from the beginning
-	options := publisher.SubscribeOptions{Cluster: "demo", From: checkpoint}
+	var checkpoint publisher.Checkpoint // stored by the subscriber; zero: from the beginning
+	options := publisher.SubscribeOptions{Cluster: "demo", After: checkpoint}
 	for message, err := range publisher.Subscribe(context.Background(), js, options) {
 		if err != nil {
 			log.Print(err)
@@ -31,12 +30,12 @@ func Example_subscribe() {
 		for _, event := range message.Events {
 			fmt.Println(event.Seq, event.Index, event.Type, event.Entity, "by", event.Actor)
 		}
-		checkpoint = message.Next()
-		if checkpoint.Seq > 2 {
+		checkpoint = message.Checkpoint()
+		if checkpoint.Next.Seq > 2 {
 			break
 		}
 	}
-	fmt.Println("next time from", checkpoint)
+	fmt.Println("next time from", checkpoint.Next)
 	// Output:
 	// 1 0 TopicCreated topic/orders by admin
 	// 2 0 OffsetCommitted group/billing by billing
