@@ -74,17 +74,15 @@ type source struct {
 	frames []eventlog.Frame
 }
 
-// fakeSource answers with the store's records as change makes them, chained anew.
-// change may leave a record out by returning nil.
-func fakeSource(t *testing.T, store *storetest.Store, js jetstream.JetStream, change func(*events.Record)) {
+// rechained gives the store's records as change makes them, in a chain of their
+// own.
+func rechained(t *testing.T, store *storetest.Store, change func(*events.Record)) (frames []eventlog.Frame) {
 	t.Helper()
-	info := store.MustInfo()
-	s := source{state: logread.State{LogID: info.LogID, Epoch: info.Epoch, First: 1}}
-	path := t.TempDir()
-	log, err := eventlog.Open(path, eventlog.Options{})
+	log, err := eventlog.Open(t.TempDir(), eventlog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer log.Close()
 	group := eventlog.NewGroup(events.Head{})
 	for rec, err := range store.Log().Records(t.Context(), 1) {
 		if err != nil {
@@ -102,12 +100,17 @@ func fakeSource(t *testing.T, store *storetest.Store, js jetstream.JetStream, ch
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.frames = append(s.frames, frame)
+		frames = append(frames, frame)
 	}
-	s.state.Head = log.Head()
-	if err := log.Close(); err != nil {
-		t.Fatal(err)
-	}
+	return frames
+}
+
+// answerWith answers log reads with frames, as if they were the store's log.
+func answerWith(t *testing.T, store *storetest.Store, js jetstream.JetStream, frames []eventlog.Frame) {
+	t.Helper()
+	info, last := store.MustInfo(), frames[len(frames)-1]
+	head := events.Head{Seq: last.Seq, Hash: last.Hash}
+	s := source{logread.State{LogID: info.LogID, Epoch: info.Epoch, First: 1, Head: head}, frames}
 	s.listen(t, js)
 }
 
@@ -146,7 +149,7 @@ func TestReplicaFindsOtherDigest(t *testing.T) {
 	o.write(70)
 	o.quit()
 	var noted uint64
-	fakeSource(t, o.store, o.nats.connect(), func(rec *events.Record) {
+	frames := rechained(t, o.store, func(rec *events.Record) {
 		switch e := rec.Facts[0].Event.(type) {
 		case *events.TopicCreated:
 			e.Partitions++
@@ -156,6 +159,7 @@ func TestReplicaFindsOtherDigest(t *testing.T) {
 			}
 		}
 	})
+	answerWith(t, o.store, o.nats.connect(), frames)
 	dir := t.TempDir()
 	for range 2 { // again when it is started again
 		r := follow(t, dir, o.nats.connect())
@@ -179,6 +183,7 @@ func TestReplicaRefusesDamagedFrames(t *testing.T) {
 	o := newOrigin(t)
 	o.write(20)
 	o.quit()
+	others := rechained(t, o.store, func(rec *events.Record) { rec.Meta.Actor += "x" })
 	for name, damage := range map[string]func([]eventlog.Frame) []eventlog.Frame{
 		"a flipped bit": func(f []eventlog.Frame) []eventlog.Frame {
 			f[9].Bytes[len(f[9].Bytes)-3] ^= 1
@@ -187,32 +192,13 @@ func TestReplicaRefusesDamagedFrames(t *testing.T) {
 		"a record left out": func(f []eventlog.Frame) []eventlog.Frame { return append(f[:9:9], f[10:]...) },
 		"a record twice":    func(f []eventlog.Frame) []eventlog.Frame { return append(f[:9:9], f[8:]...) },
 		"another's record": func(f []eventlog.Frame) []eventlog.Frame {
-			group := eventlog.NewGroup(events.Head{Seq: f[9].Seq - 1}) // not chained to it
-			rec, err := f[9].Record()
-			if err == nil {
-				err = group.Add(rec)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			f[9] = frameOf(t, group, f[9].Seq)
+			f[9] = others[9]
 			return f
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			js := o.nats.connect()
-			s := source{}
-			for frame, err := range o.store.Log().Frames(t.Context(), 1) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				frame.Bytes = append([]byte(nil), frame.Bytes...)
-				s.frames = append(s.frames, frame)
-			}
-			info := o.store.MustInfo()
-			s.state = logread.State{LogID: info.LogID, Epoch: info.Epoch, First: 1, Head: info.Head}
-			s.frames = damage(s.frames)
-			s.listen(t, js)
+			frames := rechained(t, o.store, func(*events.Record) {})
+			answerWith(t, o.store, o.nats.connect(), damage(frames))
 			r := follow(t, t.TempDir(), o.nats.connect())
 			if err := ended(t, r); !errors.Is(err, events.ErrCorrupt) {
 				t.Errorf("error %v, want corrupt", err)
@@ -224,14 +210,7 @@ func TestReplicaRefusesDamagedFrames(t *testing.T) {
 	}
 }
 
-// frameOf is the frame of a group's one record, as a log of its own writes it.
-func frameOf(t *testing.T, prev events.Head, rec *events.Record) eventlog.Frame {
-	t.Helper()
-	log := memFrames{prev: prev}
-	return log.add(t, rec)
-}
-
-// fork makes a store that shares the first records of the origin's, and goes on
+// forked makes a store that shares the first records of the origin's, and goes on
 // otherwise.
 func (o *origin) forked(records int) *storetest.Store {
 	o.t.Helper()

@@ -67,6 +67,7 @@ type Service struct {
 	// their own, since they may wait for what a command is yet to write, and log
 	// reads others, since they wait for long.
 	readSlots, commandSlots, logSlots chan struct{}
+	logWaiting                        chan struct{} // one slot is taken by each log read that waits
 }
 
 // Start begins to answer all requests for a store. The connection stays the
@@ -89,6 +90,7 @@ func begin(nc *nats.Conn, opts Options, what string, listen func(*Service) error
 		readSlots:    make(chan struct{}, opts.MaxConcurrent),
 		commandSlots: make(chan struct{}, opts.MaxConcurrent),
 		logSlots:     make(chan struct{}, opts.MaxConcurrent),
+		logWaiting:   make(chan struct{}, max(1, opts.MaxConcurrent/2)),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.polls, s.endPolls = context.WithCancel(s.ctx)
