@@ -40,6 +40,13 @@
 // purges from the stream ahead of a filtered subscriber looks to it like events
 // that did not match. Only the publisher should have the permission to purge.
 //
+// # Replicas
+//
+// [Follow] keeps a copy of the views in a directory. It does not read the stream:
+// it begins with a snapshot from the cluster's object store ([Offerer] puts it
+// there, [Offers] lists what there is), and then asks the server for the log's
+// frames by seq. docs/architecture.md says what it does with what it meets.
+//
 // What does not live here: the log (internal/eventlog), the server
 // (internal/natsserver), and how commands reach the store over NATS.
 package publisher
