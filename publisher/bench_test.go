@@ -65,3 +65,39 @@ func commitFacts(n int32) []events.Fact {
 	}
 	return facts
 }
+
+// BenchmarkParseMessage is what a subscriber does with each message.
+func BenchmarkParseMessage(b *testing.B) {
+	for _, encoding := range []Encoding{JSON, CBOR} {
+		b.Run(string(encoding), func(b *testing.B) {
+			rec := newMemLog().append("consumer", commitFacts(1)...)
+			msgs, err := testEncoder(encoding, 1<<20).messages(rec, 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			m := msgs[0].msg
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := parseMessage(m.Subject, m.Header, m.Data, 1); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkEncodeMessage is what the publisher does with each record.
+func BenchmarkEncodeMessage(b *testing.B) {
+	for _, encoding := range []Encoding{JSON, CBOR} {
+		b.Run(string(encoding), func(b *testing.B) {
+			rec := newMemLog().append("consumer", commitFacts(1)...)
+			encode := testEncoder(encoding, 1<<20)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := encode.messages(rec, 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

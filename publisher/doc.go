@@ -56,6 +56,13 @@
 // into an object store, and from then on from the log's own frames, which it asks
 // the server for.
 //
+// # Replicas
+//
+// [Follow] keeps a copy of the views in a directory. It does not read the stream:
+// it begins with a snapshot from the cluster's object store ([Offerer] puts it
+// there, [Offers] lists what there is), and then asks the server for the log's
+// frames by seq. docs/architecture.md says what it does with what it meets.
+//
 // What does not live here: the log (internal/eventlog), the server
 // (internal/natsserver), and how commands reach the store over NATS.
 package publisher

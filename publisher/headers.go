@@ -2,7 +2,6 @@ package publisher
 
 import (
 	"fmt"
-	"maps"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -68,19 +67,53 @@ func before(a, b events.Position) bool {
 	return a.Seq < b.Seq || a.Seq == b.Seq && a.Index < b.Index
 }
 
-// recordHeaders returns the headers that all messages of a record share.
-func recordHeaders(logID uuid.UUID, epoch uint64, rec *events.Record, contentType string) nats.Header {
-	h := nats.Header{
-		HeaderLogID:       {logID.String()},
-		HeaderEpoch:       {strconv.FormatUint(epoch, 10)},
-		HeaderSeq:         {strconv.FormatUint(rec.Seq, 10)},
-		HeaderEvents:      {strconv.Itoa(len(rec.Facts))},
-		HeaderHash:        {rec.Hash.String()},
-		HeaderTime:        {rec.Time.String()},
-		HeaderContentType: {contentType},
+// logHeaders are the values that all messages of a publisher share.
+type logHeaders struct{ logID, epoch, contentType []string }
+
+func logHeadersOf(o *Options) logHeaders {
+	return logHeaders{
+		logID:       []string{o.LogID.String()},
+		epoch:       []string{strconv.FormatUint(o.Epoch, 10)},
+		contentType: []string{o.Encoding.contentType()},
+	}
+}
+
+// recordHeaders are the values that all messages of a record share.
+type recordHeaders struct {
+	logHeaders
+	seq, events, hash, time []string
+	actor                   []string // nil: none
+}
+
+func (l logHeaders) of(rec *events.Record) recordHeaders {
+	h := recordHeaders{
+		logHeaders: l,
+		seq:        []string{strconv.FormatUint(rec.Seq, 10)},
+		events:     []string{strconv.Itoa(len(rec.Facts))},
+		hash:       []string{rec.Hash.String()},
+		time:       []string{rec.Time.String()},
 	}
 	if rec.Meta.Actor != "" {
-		h[HeaderActor] = []string{escapeBytes(rec.Meta.Actor)}
+		h.actor = []string{escapeBytes(rec.Meta.Actor)}
+	}
+	return h
+}
+
+// headersOfMessage has room for all headers, those of the fence too.
+const headersOfMessage = 13
+
+// message returns the headers of a message of the events from up to end.
+func (r recordHeaders) message(rec *events.Record, from, end int) nats.Header {
+	h := make(nats.Header, headersOfMessage)
+	h[HeaderLogID], h[HeaderEpoch], h[HeaderContentType] = r.logID, r.epoch, r.contentType
+	h[HeaderSeq], h[HeaderEvents], h[HeaderHash], h[HeaderTime] = r.seq, r.events, r.hash, r.time
+	h[HeaderIndex] = []string{strconv.Itoa(from)}
+	h[HeaderCount] = []string{strconv.Itoa(end - from)}
+	if r.actor != nil {
+		h[HeaderActor] = r.actor
+	}
+	if cause := rec.CauseOf(from); cause != nil {
+		h[HeaderCause] = []string{cause.String()}
 	}
 	return h
 }
@@ -141,16 +174,4 @@ func (p *headerParser) hash(name string) (h events.Hash) {
 func (p *headerParser) time(name string) (t events.Time) {
 	p.note(name, t.UnmarshalText([]byte(p.get(name))))
 	return t
-}
-
-// messageHeaders returns the record's headers and those of the events from up
-// to end.
-func messageHeaders(shared nats.Header, rec *events.Record, from, end int) nats.Header {
-	h := maps.Clone(shared)
-	h[HeaderIndex] = []string{strconv.Itoa(from)}
-	h[HeaderCount] = []string{strconv.Itoa(end - from)}
-	if cause := rec.CauseOf(from); cause != nil {
-		h[HeaderCause] = []string{cause.String()}
-	}
-	return h
 }

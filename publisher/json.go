@@ -1,8 +1,9 @@
 package publisher
 
 import (
-	"encoding/json"
 	"strconv"
+
+	"github.com/segmentio/encoding/json"
 
 	"github.com/metalog/metalog/events"
 )
@@ -70,6 +71,10 @@ func sharedJSON(v events.EventView) (s shared, err error) {
 	s.beforePayload = append(append([]byte(`,"entity":`), of...), `,"payload":`...)
 	return s, nil
 }
+
+// The JSON of payloads is read and written with segmentio/encoding, which does what
+// encoding/json does, decodes about four times as fast, and has no say in what the
+// text is.
 
 // plainView is a view without the method that finds out its type.
 type plainView events.EventView

@@ -35,7 +35,12 @@ func (e Encoding) contentType() string {
 // encoder turns records into messages.
 type encoder struct {
 	options    *Options
+	headers    logHeaders
 	maxPayload int // bytes that a payload may have
+}
+
+func newEncoder(o *Options, maxPayload int) encoder {
+	return encoder{options: o, headers: logHeadersOf(o), maxPayload: maxPayload}
 }
 
 // outgoing is a message and the position after its last event.
@@ -47,7 +52,7 @@ type outgoing struct {
 // messages returns the messages of the record's events from index from on: one
 // for each run of events with one subject, more where a run is over maxPayload.
 func (e encoder) messages(rec *events.Record, from int) ([]outgoing, error) {
-	shared := recordHeaders(e.options.LogID, e.options.Epoch, rec, e.options.Encoding.contentType())
+	shared := e.headers.of(rec)
 	var msgs []outgoing
 	for from < len(rec.Facts) {
 		subject, end := e.run(rec, from)
@@ -75,13 +80,13 @@ func (e encoder) run(rec *events.Record, from int) (subject string, end int) {
 
 // appendRun appends a message of the events from up to end, halving the run
 // until each part fits.
-func (e encoder) appendRun(msgs []outgoing, shared nats.Header, subject string, rec *events.Record, from, end int) ([]outgoing, error) {
+func (e encoder) appendRun(msgs []outgoing, shared recordHeaders, subject string, rec *events.Record, from, end int) ([]outgoing, error) {
 	data, err := encodeEvents(e.options.Encoding, rec, from, end)
 	if err != nil {
 		return nil, events.Errorf(events.CodeCorrupt, "seq %d, events %d to %d: %w", rec.Seq, from, end-1, err)
 	}
 	if len(data) <= e.maxPayload {
-		msg := &nats.Msg{Subject: subject, Header: messageHeaders(shared, rec, from, end), Data: data}
+		msg := &nats.Msg{Subject: subject, Header: shared.message(rec, from, end), Data: data}
 		return append(msgs, outgoing{msg, positionAfter(rec.Seq, end, len(rec.Facts))}), nil
 	}
 	if end-from == 1 {

@@ -13,7 +13,7 @@ import (
 func testEncoder(encoding Encoding, maxPayload int) encoder {
 	options := testOptions()
 	options.Encoding = encoding
-	return encoder{options: &options, maxPayload: maxPayload}
+	return newEncoder(&options, maxPayload)
 }
 
 func commitRecord() *events.Record {

@@ -163,7 +163,7 @@ func (p *Publisher) publishNew(ctx context.Context, pipe *pipeline, next events.
 	if p.source.Head().Seq < next.Seq {
 		return next, nil
 	}
-	encode := encoder{options: &p.options, maxPayload: p.maxPayload()}
+	encode := newEncoder(&p.options, p.maxPayload())
 	for rec, err := range readAhead(ctx, p.source, next.Seq) {
 		if err != nil {
 			return next, err

@@ -114,7 +114,7 @@ func publishFirst(t *testing.T, log *memLog, js jetstream.JetStream, n int) {
 	if _, _, err := p.resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	encode := encoder{options: &p.options, maxPayload: p.maxPayload()}
+	encode := newEncoder(&p.options, p.maxPayload())
 	for _, rec := range log.records {
 		msgs, err := encode.messages(rec, 0)
 		if err != nil {

@@ -1,6 +1,7 @@
 package publisher
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.etcd.io/bbolt"
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
@@ -106,6 +108,20 @@ func rechained(t *testing.T, store *storetest.Store, change func(*events.Record)
 	return frames
 }
 
+// answerFrom answers log reads with the store's log as if it began at first.
+func answerFrom(t *testing.T, store *storetest.Store, js jetstream.JetStream, first uint64) {
+	t.Helper()
+	info := store.MustInfo()
+	s := source{state: logread.State{LogID: info.LogID, Epoch: info.Epoch, First: first, Head: info.Head}}
+	for frame, err := range store.Log().Frames(t.Context(), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.frames = append(s.frames, frame)
+	}
+	s.listen(t, js)
+}
+
 // answerWith answers log reads with frames, as if they were the store's log.
 func answerWith(t *testing.T, store *storetest.Store, js jetstream.JetStream, frames []eventlog.Frame) {
 	t.Helper()
@@ -124,6 +140,12 @@ func (s *source) listen(t *testing.T, js jetstream.JetStream) {
 		}
 		answer := nats.NewMsg(msg.Reply)
 		answer.Header = s.state.Header()
+		if request.From < s.state.First {
+			answer.Header.Set("Nats-Service-Error-Code", string(events.CodeOutOfRange))
+			answer.Data = []byte(`{"code":"out_of_range","message":"gone"}`)
+			msg.RespondMsg(answer)
+			return
+		}
 		for _, f := range s.frames[min(int(request.From)-1, len(s.frames)):] {
 			answer.Data = append(answer.Data, f.Bytes...)
 		}
@@ -312,5 +334,93 @@ func TestReplicaStopsWithItsContext(t *testing.T) {
 	cancel()
 	if _, err := Follow(ctx, t.TempDir(), o.nats.connect(), followOptions()); !errors.Is(err, events.ErrUnavailable) {
 		t.Errorf("error %v, want unavailable", err)
+	}
+}
+
+// TestReplicaBehindTheLogsStart has a replica, new or with views, that needs
+// records which are in the log no more: it begins with a snapshot, or says so.
+func TestReplicaBehindTheLogsStart(t *testing.T) {
+	o := newOrigin(t)
+	o.write(10)
+	dir := t.TempDir()
+	r := follow(t, dir, o.nats.connect())
+	o.mustMatch(r)
+	mustClose(t, r)
+	o.write(30)
+	o.quit()
+
+	for name, dir := range map[string]string{"new": t.TempDir(), "behind": dir} {
+		t.Run(name, func(t *testing.T) {
+			answerFrom(t, o.store, o.nats.connect(), o.store.Seq())
+			if _, err := Follow(t.Context(), dir, o.nats.connect(), followOptions()); !errors.Is(err, events.ErrOutOfRange) {
+				t.Fatalf("without a snapshot: %v, want out_of_range", err)
+			}
+		})
+	}
+	snap := o.offerSnapshot()
+	o.write(10)
+	for name, first := range map[string]uint64{"right after it": snap.Seq + 1, "with its record": snap.Seq} {
+		t.Run(name, func(t *testing.T) {
+			answerFrom(t, o.store, o.nats.connect(), first)
+			for _, in := range []string{t.TempDir(), dir} {
+				r := follow(t, in, o.nats.connect())
+				if at := r.Views().Flushed().Seq; at < snap.Seq {
+					t.Errorf("it began at seq %d, want %d", at, snap.Seq)
+				}
+				o.mustMatch(r)
+				mustClose(t, r)
+			}
+		})
+	}
+	t.Run("after a snapshot is too late", func(t *testing.T) {
+		answerFrom(t, o.store, o.nats.connect(), snap.Seq+2)
+		if _, err := Follow(t.Context(), t.TempDir(), o.nats.connect(), followOptions()); !errors.Is(err, events.ErrOutOfRange) {
+			t.Errorf("error %v, want out_of_range", err)
+		}
+	})
+}
+
+// TestReplicaFindsAlteredRow alters a row in the file while nobody has it open.
+// When a record changes that row, the digest goes another way.
+func TestReplicaFindsAlteredRow(t *testing.T) {
+	o := newOrigin(t)
+	o.write(20)
+	o.store.Must(metalog.CreateGroup{ID: "altered"})
+	dir := t.TempDir()
+	r := follow(t, dir, o.nats.connect())
+	o.mustMatch(r)
+	mustClose(t, r)
+	alterGroup(t, r.Path(), "altered")
+	o.store.Must(metalog.DeleteGroup{ID: "altered"})
+	o.write(60)
+	failure, ok := errors.AsType[*projector.DigestError](ended(t, follow(t, dir, o.nats.connect())))
+	if !ok || failure.At <= r.Views().Flushed().Seq {
+		t.Errorf("%v, want a digest that differs after seq %d", failure, r.Views().Flushed().Seq)
+	}
+}
+
+// alterGroup changes a byte in the row of a group that is not its name.
+func alterGroup(t *testing.T, path, id string) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte("groups"))
+		c := b.Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			if bytes.Contains(k, []byte(id)) || bytes.Contains(v, []byte(id)) {
+				altered := bytes.Replace(v, []byte("Empty"), []byte("empty"), 1)
+				if bytes.Equal(altered, v) {
+					altered = append(v[:len(v)-1:len(v)-1], v[len(v)-1]^1)
+				}
+				return b.Put(bytes.Clone(k), altered)
+			}
+		}
+		return errors.New("no such row")
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
 	}
 }

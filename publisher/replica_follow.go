@@ -97,7 +97,7 @@ const pause = 200 * time.Millisecond
 func (f *follower) session(ctx context.Context) error {
 	for first := true; ; first = false {
 		at := f.db.Checkpoint().Head()
-		request := logread.Request{From: at.Seq + 1}
+		request := logread.Request{From: at.Seq + 1, Prev: at.Hash}
 		if !first { // the first one tells at once where the server is
 			request.WaitMs = f.options.PollWait.Milliseconds()
 		}

@@ -32,6 +32,13 @@ func Check(log Log, r Request) error {
 	return nil
 }
 
+// Waits tells whether the request has to wait, and may.
+func Waits(log Log, r Request) bool {
+	head := log.Head()
+	forked := r.Prev != events.Hash{} && head.Seq+1 == r.From && head.Hash != r.Prev
+	return head.Seq < r.From && r.Wait() > 0 && !forked
+}
+
 // Wait waits for the request's first seq, as long as it may: the end of that
 // time, or of ctx, is no error.
 func Wait(ctx context.Context, log Log, r Request) error {

@@ -31,6 +31,9 @@ type Request struct {
 	From     uint64 `json:"from"`                // the first seq that is wanted, 1 or more
 	MaxBytes int    `json:"max_bytes,omitempty"` // of frames; 0 or more than MaxBytes: MaxBytes
 	WaitMs   int64  `json:"wait_ms,omitempty"`   // for the first seq to be there; more than MaxWait: MaxWait
+	// Prev is the hash of the record before From as the one who asks knows it: a
+	// server whose log ends with another record there does not wait.
+	Prev events.Hash `json:"prev,omitzero"`
 }
 
 // Wait is for how long the server may wait.

@@ -173,3 +173,30 @@ func TestStoreSurvivesShutdown(t *testing.T) {
 		s.Shutdown()
 	}
 }
+
+// A server without JetStream needs no directory, and carries messages.
+func TestNoJetStream(t *testing.T) {
+	s := mustStart(t, Options{NoJetStream: true, Port: RandomPort})
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.AccountInfo(t.Context()); !errors.Is(err, jetstream.ErrJetStreamNotEnabled) && !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("JetStream: %v, want not enabled", err)
+	}
+	answers, err := conn.SubscribeSync("a")
+	if err == nil {
+		err = conn.Publish("a", nil)
+	}
+	if err == nil {
+		_, err = answers.NextMsgWithContext(t.Context())
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -18,7 +18,6 @@ const logReaders = 8
 // that wait; whoever comes then is told at once that there is nothing new.
 func (s *Service) logRead(of logread.State) operation[*metalog.Store] {
 	reading := make(chan struct{}, logReaders)
-	waiting := make(chan struct{}, max(1, s.opts.MaxConcurrent/2))
 	return operation[*metalog.Store]{logread.Op, func(ctx context.Context, store *metalog.Store, r micro.Request) (a answer, err error) {
 		var req logread.Request
 		if err := decodeStrict(r.Data(), &req); err != nil {
@@ -33,7 +32,7 @@ func (s *Service) logRead(of logread.State) operation[*metalog.Store] {
 		if err := logread.Check(log, req); err != nil {
 			return tell(), err
 		}
-		if err := s.poll(log, req, waiting); err != nil {
+		if err := s.poll(log, req); err != nil {
 			return tell(), err
 		}
 		reading <- struct{}{}
@@ -46,13 +45,13 @@ func (s *Service) logRead(of logread.State) operation[*metalog.Store] {
 }
 
 // poll waits for the request's seq if it may and if there is room to wait.
-func (s *Service) poll(log logread.Log, req logread.Request, waiting chan struct{}) error {
-	if req.From <= log.Head().Seq || req.Wait() == 0 {
+func (s *Service) poll(log logread.Log, req logread.Request) error {
+	if !logread.Waits(log, req) {
 		return nil
 	}
 	select {
-	case waiting <- struct{}{}:
-		defer func() { <-waiting }()
+	case s.logWaiting <- struct{}{}:
+		defer func() { <-s.logWaiting }()
 		return logread.Wait(s.polls, log, req)
 	default:
 		return nil

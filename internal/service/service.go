@@ -74,6 +74,7 @@ type Service struct {
 	// others, since they wait for long; and so have commands of a high rate, which
 	// may wait for the publisher.
 	readSlots, commandSlots, highRateSlots, logSlots chan struct{}
+	logWaiting                                       chan struct{} // one slot is taken by each log read that waits
 }
 
 // Start begins to answer all requests for a store. The connection stays the
@@ -97,6 +98,7 @@ func begin(nc *nats.Conn, opts Options, what string, listen func(*Service) error
 		commandSlots:  make(chan struct{}, opts.MaxConcurrent),
 		highRateSlots: make(chan struct{}, opts.MaxConcurrent),
 		logSlots:      make(chan struct{}, opts.MaxConcurrent),
+		logWaiting:    make(chan struct{}, max(1, opts.MaxConcurrent/2)),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.polls, s.endPolls = context.WithCancel(s.ctx)

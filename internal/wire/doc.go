@@ -11,5 +11,6 @@
 // sent in order to the reply subject. All but the last one have HeaderMore, and
 // the answer is their bytes put together again.
 //
-// What does not live here: who answers (internal/service) and who asks (client).
+// What does not live here: who answers (internal/service) and who asks (client),
+// and the log reads of replicas, whose answers are no JSON (internal/logread).
 package wire
