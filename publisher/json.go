@@ -72,9 +72,8 @@ func sharedJSON(v events.EventView) (s shared, err error) {
 	return s, nil
 }
 
-// The JSON of payloads is read and written with segmentio/encoding, which does what
-// encoding/json does, decodes about four times as fast, and has no say in what the
-// text is.
+// The JSON of messages is read and written with segmentio/encoding: it does what
+// encoding/json does, and decodes about four times as fast.
 
 // plainView is a view without the method that finds out its type.
 type plainView events.EventView
