@@ -143,7 +143,7 @@ func (a *app) followServer(ctx context.Context, c *client.Client, o tailOptions,
 	}
 	for try := 0; ; try++ {
 		err := a.followStream(ctx, js, subscribe, p)
-		if try == publishTries || !errors.Is(err, metalog.ErrOutOfRange) && !errors.Is(err, metalog.ErrNotFound) {
+		if try == publishTries || !notYet(err) {
 			return err
 		}
 		select {
@@ -152,6 +152,14 @@ func (a *app) followServer(ctx context.Context, c *client.Client, o tailOptions,
 			return ctx.Err()
 		}
 	}
+}
+
+// notYet reports whether following may begin in a moment.
+func notYet(err error) bool {
+	if beyond, ok := errors.AsType[*publisher.RangeError](err); ok {
+		return beyond.Want.Seq >= beyond.Next.Seq
+	}
+	return errors.Is(err, metalog.ErrNotFound)
 }
 
 func (a *app) followStream(ctx context.Context, js jetstream.JetStream, subscribe publisher.SubscribeOptions, p *eventPrinter) error {
