@@ -168,6 +168,24 @@ func TestRepairedLog(t *testing.T) {
 	}
 }
 
+// A log was repaired twice since it was published, the first time before the
+// second one's fork.
+func TestLogRepairedTwice(t *testing.T) {
+	server, log := newServer(t), filled(41, 70)
+	js := server.connect()
+	publishAll(t, log, js, testOptions())
+	seen := checkpointAt(t, js, 65)
+	twice := forked(forked(log, 50, 42, 60), 80, 43, 20)
+	options := testOptions()
+	options.Epoch, options.Fork = 3, 80
+	publishAll(t, twice, js, options)
+	sameEvents(t, storedEvents(t, js), logEvents(twice))
+	err := firstError(t.Context(), server, SubscribeOptions{Cluster: testCluster, After: seen})
+	if split, ok := errors.AsType[*ForkError](err); !ok || split.Seen != seen.Last {
+		t.Errorf("Subscribe: %v, want a fork", err)
+	}
+}
+
 // A subscriber is told of a repair while it reads.
 func TestRepairWhileSubscribed(t *testing.T) {
 	for _, filter := range []Filter{{}, {Type: events.TypeOffsetCommitted}} {

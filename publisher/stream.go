@@ -137,6 +137,9 @@ func (p *Publisher) checkNewest(ctx context.Context, m *Message) (superseded boo
 	if err != nil {
 		return false, err
 	}
+	if hash != m.Hash && m.Epoch+1 < p.options.Epoch {
+		return true, nil // an epoch between, whose fork is not known here, has ended it
+	}
 	if hash != m.Hash {
 		return false, events.Errorf(events.CodeCorrupt, "seq %d has hash %s in the stream and %s in the log: the histories differ; find out which is right, and delete stream %s if it is the log", m.Seq, m.Hash, hash, StreamName(p.options.Cluster))
 	}
