@@ -11,9 +11,6 @@ import (
 	"github.com/metalog/metalog/events"
 )
 
-// benchRows is how many rows the snapshot has that a replica begins with.
-const benchRows = 1_000_000
-
 // BenchmarkReplicaStart measures how long a new replica takes from nothing to the
 // server's head, with a snapshot of a million offsets and 1,000 records after it.
 func BenchmarkReplicaStart(b *testing.B) {

@@ -267,7 +267,7 @@ func TestReplicaFindsFork(t *testing.T) {
 			at := o.store.MustInfo()
 
 			o.quit()
-			o.store, other = other, o.store // the same server, restored from an old backup
+			o.store = other // the same server, restored from an old backup
 			o.serve()
 			fork, ok := errors.AsType[*ForkError](ended(t, r))
 			if !ok || fork.Seen != at.Head || !errors.Is(fork, events.ErrCorrupt) {
