@@ -157,10 +157,18 @@ func (d *delivery) cover(ctx context.Context, batch []arrival) error {
 			end = a.message.StreamSeq
 		}
 	}
-	if whole {
-		d.covered = end
-		return nil
+	if !whole {
+		if err := d.checkFront(ctx); err != nil {
+			return err
+		}
 	}
+	d.covered = end
+	return nil
+}
+
+// checkFront checks that the stream is the one that the consumer's place was found
+// in, and still has all that follows what is covered.
+func (d *delivery) checkFront(ctx context.Context) error {
 	info, err := d.stream.Info(ctx)
 	if err != nil {
 		return retry("stream: %w", err)
@@ -168,7 +176,6 @@ func (d *delivery) cover(ctx context.Context, batch []arrival) error {
 	if info.State.FirstSeq > d.covered+1 || !info.Created.Equal(d.created) {
 		return retry("the stream was trimmed, purged or made anew; it begins at message %d, and %d was read last", info.State.FirstSeq, d.covered)
 	}
-	d.covered = end
 	return nil
 }
 

@@ -82,6 +82,7 @@ func (s *subscription) session(ctx context.Context, yield func(*Message) bool) e
 		return err
 	}
 	s.found = true
+	created := stream.CachedInfo().Created
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
@@ -98,7 +99,11 @@ func (s *subscription) session(ctx context.Context, yield func(*Message) bool) e
 		return retry("consumer: %w", err)
 	}
 	defer s.deleteConsumer(ctx, stream, consumer)
-	return s.consume(ctx, &delivery{stream: stream, consumer: consumer, created: stream.CachedInfo().Created, covered: from.streamSeq - 1}, yield)
+	d := &delivery{stream: stream, consumer: consumer, created: created, covered: from.streamSeq - 1}
+	if err := d.checkFront(ctx); err != nil { // the consumer may be of a stream that was made anew meanwhile
+		return err
+	}
+	return s.consume(ctx, d, yield)
 }
 
 // begin reads the snapshot that the subscription begins with, if it does.
