@@ -66,7 +66,7 @@ func TestEventOverTheLimitIsNamed(t *testing.T) {
 	}
 }
 
-// The forms that docs/subjects.md promises.
+// The forms that docs/subscribing.md promises.
 func TestMessageForm(t *testing.T) {
 	log := newMemLog()
 	log.append("", plain(&events.SystemInitialized{}))
