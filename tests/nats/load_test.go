@@ -57,7 +57,7 @@ func (l *load) run(t *testing.T, n int) {
 		r := rand.New(rand.NewPCG(l.seed, l.given+uint64(w)))
 		workers.Go(func() {
 			for i := w; i < n; i += loadWorkers {
-				l.give(t, command(r))
+				l.give(t, loadCommand(r))
 			}
 		})
 	}
@@ -94,7 +94,7 @@ func (l *load) give(t *testing.T, cmd metalog.Command) {
 	}
 }
 
-func command(r *rand.Rand) metalog.Command {
+func loadCommand(r *rand.Rand) metalog.Command {
 	topic := fmt.Sprintf("topic.%d", r.IntN(4))
 	switch n := r.IntN(20); {
 	case n < 2:
