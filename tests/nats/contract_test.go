@@ -46,7 +46,7 @@ func TestContract(t *testing.T) {
 const longRounds = 30
 
 // perRound is how many commands follow each failure at least.
-const perRound = 200
+const perRound = 100
 
 // finish ends the load, and checks all that read, and the stream.
 func (f *fixture) finish(t *testing.T, p *publisher.Publisher, subscribers map[string]*subscriber) {
@@ -208,7 +208,7 @@ func slowConsumer(t *testing.T, env environment, _ int) {
 	awaitPublished(t, p)
 	published := make(chan struct{})
 	s := f.subscribe(t, publisher.Filter{}, func() { <-published })
-	f.load.run(t, quickOr(4_000, 40_000)) // some ten events each
+	f.load.runOf(t, quickOr(1_500, 40_000), keptCommit) // some ten events each, more messages than are fetched ahead
 	f.load.mark(t, theEnd)
 	awaitPublished(t, p)
 	close(published)
@@ -216,4 +216,46 @@ func slowConsumer(t *testing.T, env environment, _ int) {
 	if n := len(s.got); n < 10_000 {
 		t.Errorf("only %d events: the test shows little", n)
 	}
+}
+
+// TestReplicas: a stream that is there gets another number of replicas when it is
+// asked for and the servers are there, and is published to all the same.
+func TestReplicas(t *testing.T) {
+	t.Parallel()
+	env := startCluster(t)
+	f := newFixture(t, env)
+	f.options.Replicas = 1
+	p := f.publish(t)
+	f.load.run(t, perRound)
+	awaitPublished(t, p)
+	for _, test := range []struct {
+		asked, want int
+		ok          bool
+	}{{3, 3, true}, {3, 3, true}, {5, 3, false}, {1, 1, true}} {
+		options := f.options
+		options.Replicas = test.asked
+		changer, err := publisher.New(f.store.Log(), connectJS(t, env), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = changer.MatchReplicas(t.Context())
+		if (err == nil) != test.ok || err != nil && (!errors.Is(err, metalog.ErrUnavailable) || !strings.Contains(err.Error(), "has 3 replicas")) {
+			t.Errorf("%d replicas: %v", test.asked, err)
+		}
+		if n := f.replicas(t); n != test.want {
+			t.Errorf("%d replicas after %d were asked for, want %d", n, test.asked, test.want)
+		}
+		f.load.run(t, perRound)
+		awaitPublished(t, p)
+	}
+	f.checkStream(t)
+}
+
+func (f *fixture) replicas(t *testing.T) int {
+	t.Helper()
+	stream, err := connectJS(t, f.env).Stream(t.Context(), f.stream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream.CachedInfo().Config.Replicas
 }

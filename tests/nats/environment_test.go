@@ -36,8 +36,8 @@ var environments = []struct {
 	rounds int // of failures, in the quick form
 	start  func(t *testing.T) environment
 }{
-	{"in process", 3, startInProcess},
-	{"a process that is killed", 3, startProcess},
+	{"in process", 2, startInProcess},
+	{"a process that is killed", 2, startProcess},
 	{"a cluster of three", 2, startCluster},
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/metalog/metalog/publisher"
 )
 
-// patience is for what hangs; it decides no test but that.
-const patience = 2 * time.Minute
+// patience is for what hangs; it decides no test but that. The long form has more.
+var patience = 2 * time.Minute
 
 // fixture is a store whose log is published into a stream of its own.
 type fixture struct {

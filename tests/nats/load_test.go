@@ -51,13 +51,16 @@ type load struct {
 const loadWorkers = 8
 
 // run gives n commands and returns.
-func (l *load) run(t *testing.T, n int) {
+func (l *load) run(t *testing.T, n int) { l.runOf(t, n, loadCommand) }
+
+// runOf gives n commands of a kind and returns.
+func (l *load) runOf(t *testing.T, n int, next func(*rand.Rand) metalog.Command) {
 	var workers sync.WaitGroup
 	for w := range loadWorkers {
 		r := rand.New(rand.NewPCG(l.seed, l.given+uint64(w)))
 		workers.Go(func() {
 			for i := w; i < n; i += loadWorkers {
-				l.give(t, loadCommand(r))
+				l.give(t, next(r))
 			}
 		})
 	}
@@ -65,12 +68,12 @@ func (l *load) run(t *testing.T, n int) {
 	l.given += uint64(n)
 }
 
-// during gives commands until f returns, and then n more.
+// during gives commands until f returns, but not without end, and then n more.
 func (l *load) during(t *testing.T, n int, f func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		for {
+		for range quickOr(60, 1000) {
 			l.run(t, loadWorkers)
 			select {
 			case <-done:
@@ -116,6 +119,8 @@ func loadCommand(r *rand.Rand) metalog.Command {
 func addSegment(topic string, partition int32, id string) metalog.AddSegment {
 	return metalog.AddSegment{Topic: topic, Partition: partition, SegmentInfo: metalog.SegmentInfo{ID: id, EndOffset: 99}}
 }
+
+func keptCommit(r *rand.Rand) metalog.Command { return commitOffsets(r, keptTopic) }
 
 func commitOffsets(r *rand.Rand, topic string) metalog.CommitOffsets {
 	cmd := metalog.CommitOffsets{Group: groupID(r.IntN(groups))}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -25,6 +26,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if flag.Parse(); isLong() || *roundsFlag > 0 {
+		patience = time.Hour
 	}
 	goleak.VerifyTestMain(m)
 }
