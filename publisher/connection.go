@@ -36,6 +36,14 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 var errConnectionLost = errors.New("the connection to NATS was lost")
 
+// undated is a context that ends when its parent does and does not tell when
+// that will be at the latest. The jetstream package bounds a request by its own
+// timeout only if the context has no deadline, however far away; and when a server
+// of a cluster goes, an answer can get lost.
+type undated struct{ context.Context }
+
+func (undated) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+
 // whileConnected calls f with a context that also ends when the connection goes:
 // requests and messages that were under way then are not waited for.
 func whileConnected(ctx context.Context, conn *nats.Conn, f func(context.Context) error) error {
@@ -44,7 +52,7 @@ func whileConnected(ctx context.Context, conn *nats.Conn, f func(context.Context
 	if !conn.IsConnected() {
 		return retry("not connected to NATS")
 	}
-	connected, cancel := context.WithCancelCause(ctx)
+	connected, cancel := context.WithCancelCause(undated{ctx})
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)

@@ -255,6 +255,33 @@ func TestSubscribeEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// An answer that got lost is not waited for until the caller's deadline.
+func TestSubscribeAsksAgainBeforeTheDeadline(t *testing.T) {
+	server := newServer(t)
+	conn := server.connect().Conn()
+	unanswered, err := conn.SubscribeSync("LOST.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.NewWithAPIPrefix(server.connect().Conn(), "LOST", jetstream.WithDefaultTimeout(10*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	for _, err := range Subscribe(ctx, js, SubscribeOptions{Cluster: testCluster, Logger: quiet}) {
+		if !errors.Is(err, events.ErrUnavailable) {
+			t.Errorf("Subscribe: %v, want unavailable", err)
+		}
+	}
+	if n, _, err := unanswered.Pending(); err != nil || n == 0 {
+		t.Errorf("%d requests (%v): the test shows nothing", n, err)
+	}
+}
+
 func TestSubscribeToUnreachableServer(t *testing.T) {
 	server := newServer(t)
 	js := server.connect()

@@ -41,13 +41,15 @@ func refusedByTLS(err error) bool {
 }
 
 // refusedInWords finds what the server says and nats.go gives no error of its
-// own to, and alerts of TLS, which keep their type only on this side.
+// own to, and alerts of TLS, which keep their type only on this side. With TLS 1.3 a
+// client may be done before the server finds fault with its certificate, and see
+// no more of that than the end of the connection.
 func refusedInWords(err error) bool {
 	if err == nil {
 		return false
 	}
 	text := strings.ToLower(err.Error())
-	for _, words := range []string{"authorization violation", "authentication expired", "authentication revoked", "remote error: tls:"} {
+	for _, words := range []string{"authorization violation", "authentication expired", "authentication revoked", "remote error: tls:", "closed by remote after tls handshake"} {
 		if strings.Contains(text, words) {
 			return true
 		}

@@ -30,7 +30,12 @@ type fixture struct {
 
 func start(t *testing.T, opts Options) *fixture {
 	t.Helper()
-	store, err := metalog.Open(t.Context(), metalog.Options{Path: t.TempDir(), SweepInterval: -1})
+	return startThrottled(t, opts, nil)
+}
+
+func startThrottled(t *testing.T, opts Options, throttle func(context.Context) error) *fixture {
+	t.Helper()
+	store, err := metalog.Open(t.Context(), metalog.Options{Path: t.TempDir(), SweepInterval: -1, Throttle: throttle})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,5 +241,78 @@ func TestWaitingReadsDoNotStopCommands(t *testing.T) {
 	}
 	if reply.Header.Get(micro.ErrorCodeHeader) != "" {
 		t.Errorf("read: %s", reply.Data)
+	}
+}
+
+// TestThrottledCommandsDoNotStopOthers fills all that commands of a high rate may
+// have with one that waits: the others are answered, and it is, once it may go on.
+func TestThrottledCommandsDoNotStopOthers(t *testing.T) {
+	throttled, open := make(chan struct{}), make(chan struct{})
+	f := startThrottled(t, Options{MaxConcurrent: 1}, func(context.Context) error {
+		close(throttled)
+		<-open
+		return nil
+	})
+	inbox, err := f.asker.SubscribeSync(f.asker.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.ask(t, request("topic.create", `{"name":"t","partitions":1,"replication_factor":1}`))
+	waiting := request("partition.watermark", `{"topic":"t","partition":0,"high":5}`)
+	waiting.Reply = inbox.Subject
+	if err := f.asker.PublishMsg(waiting); err != nil {
+		t.Fatal(err)
+	}
+	<-throttled
+	for _, msg := range []*nats.Msg{request("group.create", `{"id":"g"}`), request("group.list", "")} {
+		if reply := f.ask(t, msg); reply.Header.Get(micro.ErrorCodeHeader) != "" {
+			t.Errorf("%s: %s", msg.Subject, reply.Data)
+		}
+	}
+	close(open)
+	reply, err := inbox.NextMsgWithContext(t.Context())
+	if err != nil || reply.Header.Get(micro.ErrorCodeHeader) != "" {
+		t.Errorf("the command that waited: %s, %v", reply.Data, err)
+	}
+}
+
+// TestInfoTellsOfThePublisher, when there is one.
+func TestInfoTellsOfThePublisher(t *testing.T) {
+	want := metalog.PublisherInfo{Next: events.Position{Seq: 7, Index: 2}, LagRecords: 3, LagSeconds: 1.5, Running: true, Connected: true}
+	for name, of := range map[string]*metalog.PublisherInfo{"one": &want, "none": nil} {
+		f := start(t, Options{Publisher: func(context.Context) *metalog.PublisherInfo { return of }})
+		var info metalog.Info
+		if err := json.Unmarshal(f.ask(t, request("info", "")).Data, &info); err != nil {
+			t.Fatal(err)
+		}
+		if (of == nil) != (info.Publisher == nil) || of != nil && *info.Publisher != *of {
+			t.Errorf("%s: %+v", name, info.Publisher)
+		}
+	}
+}
+
+// TestCloseWithoutNATS: a service whose server is gone stops at once, and without
+// an error.
+func TestCloseWithoutNATS(t *testing.T) {
+	server, err := natsserver.Start(t.Context(), natsserver.Options{StoreDir: t.TempDir(), Port: natsserver.RandomPort, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Shutdown()
+	store, err := metalog.Open(t.Context(), metalog.Options{Path: t.TempDir(), SweepInterval: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	nc := connect(t, server)
+	lost := nc.StatusChanged(nats.RECONNECTING)
+	service, err := Start(store, nc, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Shutdown()
+	<-lost
+	if err := service.Close(t.Context()); err != nil {
+		t.Errorf("close: %v", err)
 	}
 }

@@ -125,7 +125,7 @@ func (s *server) startPublisher(ctx context.Context) error {
 // publisher.
 func (s *server) checkStream(ctx context.Context, js jetstream.JetStream, p *publisher.Publisher) error {
 	_, err := js.Stream(ctx, publisher.StreamName(s.opts.cluster))
-	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return events.Errorf(events.CodeUnavailable, "NATS at %s keeps no streams: %w; enable JetStream there (nats-server -js, or jetstream in its configuration and for the account)", s.natsURL(), err)
 	}
 	if err == nil && s.opts.replicas > 0 {
