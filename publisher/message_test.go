@@ -1,7 +1,10 @@
 package publisher
 
 import (
+	"encoding/hex"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -158,4 +161,52 @@ func TestJSONIsThatOfTheViews(t *testing.T) {
 			from = end
 		}
 	}
+}
+
+// An event of each type, with all its fields, comes back as it was, and is
+// written as encoding/json does.
+func TestEachEventTypeInBothEncodings(t *testing.T) {
+	paths, err := filepath.Glob("../events/testdata/*.golden")
+	if err != nil || len(paths) < 30 {
+		t.Fatalf("%d golden records: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		rec := goldenRecord(t, path)
+		last := len(rec.Facts) - 1 // has its fields filled
+		want := toJSON(t, []events.EventView{rec.View(last)})
+		for _, encoding := range []Encoding{JSON, CBOR} {
+			data, err := encodeEvents(encoding, rec, last, last+1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if encoding == JSON && string(data) != want {
+				t.Errorf("%s:\n got %s\nwant %s", path, data, want)
+			}
+			got, err := decodeEvents(encoding.contentType(), rec.Facts[last].Event.Type(), 1, data)
+			if err != nil {
+				t.Errorf("%s as %s: %v", path, encoding, err)
+			} else if back := toJSON(t, got); back != want {
+				t.Errorf("%s as %s:\n got %s\nwant %s", path, encoding, back, want)
+			}
+		}
+	}
+}
+
+// goldenRecord reads a record whose bytes no change of the program may alter.
+func goldenRecord(t *testing.T, path string) *events.Record {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, digits, _ := strings.Cut(string(text), "\n")
+	data, err := hex.DecodeString(strings.ReplaceAll(digits, "\n", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := events.DecodeRecord(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
 }
