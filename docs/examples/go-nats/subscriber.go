@@ -71,11 +71,12 @@ func (s *subscriber) session(ctx context.Context) error {
 	if err := r.checkFront(ctx); err != nil { // it might have been made in another stream than at was found in
 		return err
 	}
-	for {
+	for ctx.Err() == nil {
 		if err := r.batch(ctx); err != nil {
 			return err
 		}
 	}
+	return ctx.Err()
 }
 
 // reader reads with a consumer.
