@@ -56,9 +56,10 @@ func survive(t *testing.T, p program, filter string, keep func(events.EventView)
 	}
 	run := p.start(t, flags(w.server, cluster, state, filter)...)
 	w.send(2)
-	run.awaitSeq(w.store.Seq() - 1)
+	last := w.store.Seq()
+	run.awaitSeq(last - 1)
 	run.interrupt()
-	w.checkTally(state, keep)
+	w.checkTally(state, last, keep)
 }
 
 func (w *world) restart() {

@@ -42,6 +42,8 @@ var allowed = map[string][]string{
 		"internal/natsserver", "internal/sample", "internal/service",
 	},
 
+	"docs/examples/go-nats": {}, // it shows how to do without
+
 	"tests/imports": {},
 }
 
@@ -54,7 +56,7 @@ var owners = map[string][]string{
 	"github.com/tidwall/btree":          {"views"},
 	"go.etcd.io/bbolt":                  {"views", "internal/storetest"},
 	"github.com/nats-io/nats-server":    {"internal/natsserver", "cmd/metalog/command"},
-	"github.com/nats-io/nats.go":        {"publisher", "client", "internal/natsserver", "internal/service", "internal/wire", "cmd/metalog/command"},
+	"github.com/nats-io/nats.go":        {"publisher", "client", "internal/natsserver", "internal/service", "internal/wire", "cmd/metalog/command", "docs/examples/go-nats"},
 	"github.com/spf13":                  {"cmd/metalog", "cmd/metalog/command"},
 	"github.com/prometheus":             {"cmd/metalog/command"},
 	"github.com/anishathalye/porcupine": {},

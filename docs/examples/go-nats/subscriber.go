@@ -131,7 +131,8 @@ func (r *reader) fetch(ctx context.Context) ([]jetstream.Msg, error) {
 }
 
 // checkFront sees that nothing was removed from the stream before it was read.
-// Without a filter a gap shows it; with one, nothing else does.
+// Without a filter a gap shows it; with one, nothing else does. Finding the place
+// again then tells whether they are gone or the stream is filled with them again.
 func (r *reader) checkFront(ctx context.Context) error {
 	info, err := r.stream.Info(ctx)
 	if err != nil {
@@ -141,7 +142,7 @@ func (r *reader) checkFront(ctx context.Context) error {
 		return fmt.Errorf("the stream was made anew")
 	}
 	if info.State.FirstSeq > r.handled+1 {
-		return final("out of range: stream messages %d to %d were removed before they were read; begin anew from a snapshot", r.handled+1, info.State.FirstSeq-1)
+		return fmt.Errorf("stream messages %d to %d were removed before they were read", r.handled+1, info.State.FirstSeq-1)
 	}
 	return nil
 }
