@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -43,12 +44,48 @@ type process struct {
 	cmd    *exec.Cmd
 	lines  *bufio.Scanner
 	at     events.Position // that it reported last
-	stderr bytes.Buffer    // to be read when it has ended
+	stderr complaints
+}
+
+// complaints are what a process has written to its standard error.
+type complaints struct {
+	mu      sync.Mutex
+	text    bytes.Buffer  // guarded by mu
+	written chan struct{} // has room for one: there is more
+}
+
+func (c *complaints) Write(data []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case c.written <- struct{}{}:
+	default:
+	}
+	return c.text.Write(data)
+}
+
+func (c *complaints) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.String()
+}
+
+// awaitComplaint returns when the program has said what on its standard error.
+func (r *process) awaitComplaint(what string) {
+	r.t.Helper()
+	for timeout := time.After(hung); !strings.Contains(r.stderr.String(), what); {
+		select {
+		case <-r.stderr.written:
+		case <-timeout:
+			r.t.Fatalf("the program does not say %q:\n%s", what, r.stderr.String())
+		}
+	}
 }
 
 func (p program) start(t *testing.T, args ...string) *process {
 	t.Helper()
 	run := &process{t: t, cmd: exec.Command(p[0], append(p[1:len(p):len(p)], args...)...)}
+	run.stderr.written = make(chan struct{}, 1)
 	run.cmd.Stderr = &run.stderr
 	out, err := run.cmd.StdoutPipe()
 	if err != nil {

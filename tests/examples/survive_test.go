@@ -32,7 +32,7 @@ func survive(t *testing.T, p program, filter string, keep func(events.EventView)
 	w, state, seed := newWorld(t, publisher.JSON), filepath.Join(t.TempDir(), "state.json"), rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	for _, disturb := range []func(){func() {}, w.restart, w.deleteStream, w.purge, func() {}, w.restart} {
+	for _, disturb := range []func(){func() {}, w.restart, w.deleteStream, w.purge} {
 		run := p.start(t, flags(w.server, cluster, state, filter)...)
 		var load sync.WaitGroup
 		from := w.store.Seq()
@@ -79,6 +79,7 @@ func (w *world) deleteStream() {
 // that is a start that is gone, which ends an example.
 func (w *world) purge() {
 	w.t.Helper()
+	w.awaitPublished() // the stream is there, if it was just deleted too
 	w.stop()
 	if err := w.openStream().Purge(w.t.Context()); err != nil {
 		w.t.Fatal(err)

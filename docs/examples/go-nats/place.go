@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sort"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -33,6 +35,21 @@ func gone(next, first position) error {
 	return final("out of range: event %s is not in the stream any more, which begins at %s; begin anew from a snapshot", next, first)
 }
 
+// refillWait is how long a publisher may take to fill a stream again.
+const refillWait = 30 * time.Second
+
+// missing is for a stream that begins beyond the place without saying that it was
+// trimmed: somebody purged it, and the publisher fills it again, or does not.
+func (s *subscriber) missing(first position) error {
+	if s.missingSince.IsZero() {
+		s.missingSince = time.Now()
+	}
+	if time.Since(s.missingSince) < refillWait {
+		return fmt.Errorf("event %s is not in the stream any more, which begins at %s", s.state.Checkpoint.Next, first)
+	}
+	return gone(s.state.Checkpoint.Next, first)
+}
+
 func number(meta map[string]string, key string, absent uint64) uint64 {
 	if n, err := strconv.ParseUint(meta[key], 10, 64); err == nil {
 		return n
@@ -52,8 +69,9 @@ func (s *subscriber) locate(ctx context.Context, stream jetstream.Stream, info j
 		return 0, err
 	}
 	if c.Next.before(first.first) {
-		return 0, gone(c.Next, first.first)
+		return 0, s.missing(first.first)
 	}
+	s.missingSince = time.Time{}
 	n := sort.Search(int(info.LastSeq-info.FirstSeq+1), func(i int) bool {
 		if err != nil {
 			return true

@@ -11,7 +11,7 @@ import (
 
 const (
 	batchSize = 256
-	fetchWait = 2 * time.Second
+	fetchWait = time.Second
 	inactive  = time.Minute // after which the server removes a consumer that nobody reads
 )
 
@@ -24,7 +24,8 @@ type subscriber struct {
 	marks  []string // subjects of the consumer when there is a filter
 	state  *state
 
-	epoch, fork uint64 // of the stream, since the session began
+	epoch, fork  uint64    // of the stream, since the session began
+	missingSince time.Time // when the stream was first seen to begin beyond the place; zero: it does not
 }
 
 func newSubscriber(js jetstream.JetStream, cluster, filter string, state *state) *subscriber {
