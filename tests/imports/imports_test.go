@@ -44,6 +44,8 @@ var allowed = map[string][]string{
 		"internal/natsdial", "internal/natsserver", "internal/sample", "internal/service",
 	},
 
+	"docs/examples/go-nats": {}, // it shows how to do without
+
 	"tests/imports": {},
 }
 
@@ -56,7 +58,7 @@ var owners = map[string][]string{
 	"github.com/tidwall/btree":          {"views"},
 	"go.etcd.io/bbolt":                  {"views", "internal/storetest"},
 	"github.com/nats-io/nats-server":    {"internal/natsserver", "cmd/metalog/command"},
-	"github.com/nats-io/nats.go":        {"publisher", "client", "internal/logread", "internal/natsdial", "internal/natsserver", "internal/service", "internal/wire", "cmd/metalog/command"},
+	"github.com/nats-io/nats.go":        {"publisher", "client", "internal/logread", "internal/natsdial", "internal/natsserver", "internal/service", "internal/wire", "cmd/metalog/command", "docs/examples/go-nats"},
 	"github.com/spf13":                  {"cmd/metalog", "cmd/metalog/command"},
 	"github.com/prometheus":             {"cmd/metalog/command"},
 	"github.com/anishathalye/porcupine": {},
