@@ -217,7 +217,7 @@ func (e *cluster) awaitLeader(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
-		asking, done := context.WithTimeout(ctx, 250*time.Millisecond)
+		asking, done := context.WithTimeout(ctx, askAgain)
 		_, err := js.AccountInfo(asking)
 		done()
 		if err == nil {
@@ -253,7 +253,9 @@ func (e *cluster) leaderOf(t *testing.T, name string) int {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
-		stream, err := js.Stream(ctx, name)
+		asking, done := context.WithTimeout(ctx, askAgain)
+		stream, err := js.Stream(asking, name)
+		done()
 		if err == nil && stream.CachedInfo().Cluster != nil {
 			for i := range e.nodes {
 				if stream.CachedInfo().Cluster.Leader == nodeName(i) && e.nodes[i] != nil {

@@ -227,7 +227,7 @@ func (f *fixture) checkStream(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	js := connectJS(t, f.env)
-	consumer, err := js.OrderedConsumer(ctx, f.stream(), jetstream.OrderedConsumerConfig{})
+	consumer, err := js.OrderedConsumer(t.Context(), f.stream(), jetstream.OrderedConsumerConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
