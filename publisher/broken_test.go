@@ -305,3 +305,47 @@ func TestCoverFindsWhatWasRemoved(t *testing.T) {
 		})
 	}
 }
+
+// A stream whose front is missing is no place to begin, wherever one wants to.
+func TestPurgedFrontIsNoStart(t *testing.T) {
+	server, log := newServer(t), filled(44, 100)
+	js := server.connect()
+	publishAll(t, log, js, testOptions())
+	if err := streamOf(t, js).Purge(t.Context(), jetstream.WithPurgeSequence(50)); err != nil {
+		t.Fatal(err)
+	}
+	commits := Filter{Type: events.TypeOffsetCommitted}
+	for _, options := range []SubscribeOptions{{Filter: commits}, {Since: log.records[9].Time.Time()}, {Since: log.records[9].Time.Time(), Filter: commits}} {
+		options.Cluster, options.GapTimeout = testCluster, time.Millisecond
+		err := firstError(t.Context(), server, options)
+		if _, ok := errors.AsType[*GapError](err); !ok {
+			t.Errorf("filter %+v, since %v: %v, want a gap", options.Filter, options.Since, err)
+		}
+	}
+}
+
+// A repair may cut the log off before the record that the stream was trimmed to.
+func TestRepairBeforeTheTrim(t *testing.T) {
+	js, log := newServer(t).connect(), filled(45, 100)
+	publishAll(t, log, js, testOptions())
+	trimTo(t, log, js, 80)
+	repaired, options := forked(log, 60, 46, 50), testOptions()
+	options.Epoch, options.Fork = 2, 60
+	publishAll(t, repaired, js, options)
+	want := selected(repaired, func(v events.EventView) bool { return v.Seq > 60 })
+	sameEvents(t, storedEvents(t, js), want)
+	sameEvents(t, collect(t, js, SubscribeOptions{}, len(want)), want)
+}
+
+// An empty stream tells by its start that the log has lost records.
+func TestEmptyStreamAheadOfTheLog(t *testing.T) {
+	js, log := newServer(t).connect(), filled(47, 100)
+	publishAll(t, log, js, testOptions())
+	trimTo(t, log, js, 80)
+	if err := streamOf(t, js).Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := newPublisher(t, log.truncated(60), js, testOptions()).Run(t.Context()); !errors.Is(err, events.ErrCorrupt) {
+		t.Errorf("Run: %v, want corrupt", err)
+	}
+}

@@ -61,16 +61,31 @@ func (b *bucket) copyChunks(ctx context.Context, d *download) error {
 		return retry("bucket %s: %w", b.name, err)
 	}
 	defer messages.Stop()
-	for range d.offer.object.Chunks {
+	for n := range d.offer.object.Chunks {
 		last, err := d.copyNext(ctx, messages)
-		if err != nil {
-			return fmt.Errorf("snapshot %d in bucket %s: %w", d.offer.snapshot.Seq, b.name, err)
-		}
-		if last {
-			break
+		if err != nil || last && n+1 < d.offer.object.Chunks {
+			return b.incomplete(ctx, d.offer, err)
 		}
 	}
 	return nil
+}
+
+// incomplete tells why not all chunks came: the bucket lacks some, which is
+// ErrCorrupt; or a server did not have them yet, or none answers.
+func (b *bucket) incomplete(ctx context.Context, o offer, cause error) error {
+	subject := chunkSubject(b.name, o.object.NUID)
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	info, err := b.stream.Info(asking, jetstream.WithSubjectFilter(subject))
+	switch {
+	case err != nil:
+		return retry("snapshot %d in bucket %s: %w", o.snapshot.Seq, b.name, err)
+	case info.State.Subjects[subject] < uint64(o.object.Chunks):
+		return events.Errorf(events.CodeCorrupt, "snapshot %d in bucket %s has %d of %d chunks; delete the object, and the server offers it again", o.snapshot.Seq, b.name, info.State.Subjects[subject], o.object.Chunks)
+	case cause != nil:
+		return fmt.Errorf("snapshot %d in bucket %s: %w", o.snapshot.Seq, b.name, cause)
+	}
+	return retry("snapshot %d in bucket %s came in part", o.snapshot.Seq, b.name)
 }
 
 // copyNext copies a chunk, and tells whether it was the last one.

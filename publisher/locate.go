@@ -76,8 +76,7 @@ func (l locator) first(ctx context.Context) (events.Position, error) {
 
 // start returns the place at the stream's first message that is there on purpose.
 func (l locator) start(ctx context.Context) (place, error) {
-	seq, err := l.search(ctx, func(m *Message) bool { return m.Seq >= l.origin.start })
-	return place{streamSeq: seq, next: events.Position{Seq: l.origin.start}}, err
+	return l.position(ctx, events.Position{Seq: l.origin.start})
 }
 
 // end returns the place after the stream's last message.
@@ -97,6 +96,11 @@ func (l locator) end(ctx context.Context) (place, error) {
 // time returns the place of the first record at or after t.
 func (l locator) time(ctx context.Context, t time.Time) (place, error) {
 	from := events.TimeOf(t)
+	if first, err := l.first(ctx); err != nil {
+		return place{}, err
+	} else if start := (events.Position{Seq: l.origin.start}); before(start, first) {
+		return place{}, gap(start, first)
+	}
 	seq, err := l.search(ctx, func(m *Message) bool { return m.Time >= from && m.Seq >= l.origin.start })
 	if err != nil {
 		return place{}, err

@@ -51,6 +51,7 @@ type Offerer struct {
 	js      jetstream.JetStream
 	options OfferOptions
 	log     *slog.Logger
+	mine    map[string]bool // ids of the objects that it has put into the bucket
 }
 
 // NewOfferer returns an offerer, which does nothing until Run.
@@ -66,6 +67,7 @@ func NewOfferer(source SnapshotSource, js jetstream.JetStream, options OfferOpti
 		js:      js,
 		options: options,
 		log:     options.Logger.With("component", "offers", "cluster", options.Cluster),
+		mine:    map[string]bool{},
 	}, checkCluster(options.Cluster)
 }
 
@@ -194,6 +196,7 @@ func (o *Offerer) openBucket(ctx context.Context) (*bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.mine = o.mine
 	return b, b.check(o.options.LogID)
 }
 

@@ -58,6 +58,7 @@ type bucket struct {
 	name    string
 	objects jetstream.ObjectStore
 	stream  jetstream.Stream // that the object store is made of
+	mine    map[string]bool  // ids of objects that this process has put there; nil: it puts none
 }
 
 // offer is a snapshot in the bucket.

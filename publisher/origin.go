@@ -50,9 +50,11 @@ func (o provenance) addTo(metadata map[string]string) map[string]string {
 	}
 	m[metadataLogID] = o.logID.String()
 	m[metadataEpoch] = strconv.FormatUint(o.epoch, 10)
+	delete(m, metadataFork)
 	if o.fork > 0 {
 		m[metadataFork] = strconv.FormatUint(o.fork, 10)
 	}
+	delete(m, metadataStart)
 	if o.start > 1 {
 		m[metadataStart] = strconv.FormatUint(o.start, 10)
 	}

@@ -65,6 +65,9 @@ type gathering struct {
 // add takes the next message, and returns the record that it completes; nil if
 // there is none, or no event of it matches.
 func (g *gathering) add(m *Message) *Record {
+	if len(g.events) == 0 && m.Index != 0 {
+		return nil // new events only, and the stream ended in the midst of this record
+	}
 	g.events = append(g.events, m.Events...)
 	g.matches = g.matches || g.filter.matches(m)
 	if m.Next().Index != 0 {

@@ -131,3 +131,16 @@ func TestProgressOfARareFilter(t *testing.T) {
 		break
 	}
 }
+
+// Who asks for new events while a record is stored in part gets no part of it.
+func TestNewRecordsAreWhole(t *testing.T) {
+	g := gathering{}
+	part := &Message{Seq: 7, Index: 1, Of: 3, count: 2, Events: make([]events.EventView, 2)}
+	if rec := g.add(part); rec != nil {
+		t.Errorf("record %d with %d of 3 events", rec.Seq, len(rec.Events))
+	}
+	whole := &Message{Seq: 8, Of: 1, count: 1, Events: make([]events.EventView, 1)}
+	if rec := g.add(whole); rec == nil || rec.Seq != 8 || len(rec.Events) != 1 {
+		t.Errorf("got %+v, want record 8", rec)
+	}
+}

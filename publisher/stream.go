@@ -37,7 +37,7 @@ func (p *Publisher) resume(ctx context.Context) (next events.Position, last uint
 	if superseded || !whole {
 		return p.refill(ctx, s)
 	}
-	return newest.Next(), s.state.LastSeq, p.setOrigin(ctx, s, s.origin.start)
+	return newest.Next(), s.state.LastSeq, p.setOrigin(ctx, s, p.startOf(s))
 }
 
 // openStream gives the stream as it is now, which it creates when there is none.
@@ -66,10 +66,11 @@ func (p *Publisher) origin(start uint64) provenance {
 // setOrigin has the stream's metadata say that it is this publisher's and begins
 // with record start.
 func (p *Publisher) setOrigin(ctx context.Context, s locator, start uint64) error {
-	if s.origin == p.origin(start) {
+	config := s.stream.CachedInfo().Config
+	if s.origin == p.origin(start) && !config.AllowDirect {
 		return nil
 	}
-	config := s.stream.CachedInfo().Config
+	config.AllowDirect = false
 	config.Metadata = p.origin(start).addTo(config.Metadata)
 	if _, err := p.js.UpdateStream(ctx, config); err != nil {
 		return retry("metadata of stream %s: %w", config.Name, err)
@@ -92,7 +93,7 @@ func (p *Publisher) streamConfig() jetstream.StreamConfig {
 		MaxBytes:    -1,
 		MaxMsgSize:  -1,
 		DenyDelete:  true,
-		AllowDirect: true,
+		AllowDirect: false, // a follower of the stream's leader may answer from what the stream was before
 		Metadata:    p.origin(p.source.First()).addTo(nil),
 	}
 }
@@ -172,8 +173,18 @@ func (p *Publisher) hashAt(ctx context.Context, seq uint64, head events.Head) (e
 }
 
 // startOf is the record that the stream begins with when nothing was removed that
-// was to stay.
-func (p *Publisher) startOf(s locator) uint64 { return max(p.source.First(), s.origin.start) }
+// was to stay. A repair may have taken the log back to before the last trim: then
+// what it put in the place of the lost records has to be in the stream.
+func (p *Publisher) startOf(s locator) uint64 {
+	start := s.origin.start
+	switch missed := p.options.Epoch - s.origin.epoch; {
+	case missed == 1:
+		start = min(start, p.options.Fork+1)
+	case missed > 1: // the forks between are not known here
+		start = 1
+	}
+	return max(p.source.First(), start)
+}
 
 // isWhole reports whether the stream, which is not empty, begins where it should
 // or before, and has no holes.
@@ -202,6 +213,9 @@ func (p *Publisher) refill(ctx context.Context, s locator) (events.Position, uin
 // begin has an empty stream say where it begins.
 func (p *Publisher) begin(ctx context.Context, s locator) (events.Position, uint64, error) {
 	start := p.startOf(s)
+	if head := p.source.Head().Seq; start > head+1 {
+		return events.Position{}, 0, events.Errorf(events.CodeCorrupt, "the stream begins at seq %d, the log ends at %d: records were lost; restore the log, or delete stream %s to publish this log as it is", start, head, StreamName(p.options.Cluster))
+	}
 	return events.Position{Seq: start}, s.state.LastSeq, p.setOrigin(ctx, s, start)
 }
 
@@ -210,6 +224,9 @@ func (p *Publisher) begin(ctx context.Context, s locator) (events.Position, uint
 func (p *Publisher) checkWhole(ctx context.Context, s locator, last uint64) error {
 	if s.state.LastSeq != last {
 		return retry("the stream is at message %d, not at %d: another publisher wrote to it, or it was made anew", s.state.LastSeq, last)
+	}
+	if s.origin != p.origin(s.origin.start) {
+		return retry("the stream's metadata were changed")
 	}
 	// An empty stream is whole only when there was nothing to publish.
 	whole := p.Position().Seq <= p.startOf(s)

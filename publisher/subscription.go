@@ -62,6 +62,7 @@ func (s *subscription) passing(err error) bool {
 		}
 		return time.Since(s.gapSince) < s.options.GapTimeout
 	}
+	s.gapSince = time.Time{}
 	_, transient := errors.AsType[*retryError](err)
 	return transient
 }
@@ -183,7 +184,7 @@ func (s *subscription) locateTime(ctx context.Context, l locator) (place, error)
 		return place{}, err
 	}
 	start := events.Position{Seq: l.origin.start}
-	if at.next == start && start.Seq > 1 && !l.empty() {
+	if at.next == start && start.Seq > 1 {
 		end, err := l.end(ctx)
 		if err != nil {
 			return place{}, err

@@ -11,7 +11,7 @@ import (
 const trimShare = 8
 
 // trim removes records from the stream's front that it need not keep: whole ones,
-// never the last message, none that follow the oldest snapshot on offer, and none
+// never the last message, none from the last record of the oldest snapshot on offer on, and none
 // while there is no snapshot. That the stream then begins later on purpose is in
 // its metadata before anything is removed, so no subscriber takes it for a loss,
 // and no publisher fills the stream again.
@@ -24,7 +24,7 @@ func (p *Publisher) trim(ctx context.Context, s locator) error {
 	if err != nil || offered == 0 {
 		return err
 	}
-	start := min(published-retain, offered+1)
+	start := min(published-retain, offered) // with its last record, by whose hash a fork is told
 	if start < s.origin.start+retain/trimShare+1 {
 		return nil
 	}

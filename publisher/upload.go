@@ -35,6 +35,7 @@ func (b *bucket) put(ctx context.Context, snap replay.Snapshot, write func(conte
 	if err := up.send(); err != nil {
 		return err
 	}
+	b.mine[up.id] = true
 	return b.publishObject(ctx, &jetstream.ObjectInfo{
 		ObjectMeta: jetstream.ObjectMeta{
 			Name:        objectName(snap),
@@ -117,9 +118,16 @@ func (u *upload) send() error {
 func (b *bucket) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	objects, err := b.objects.List(ctx)
+	objects, err := b.objects.List(ctx, jetstream.ListObjectsShowDeleted())
 	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
 		return retry("bucket %s: %w", b.name, err)
+	}
+	named, err := b.stream.Info(ctx, jetstream.WithSubjectFilter("$O."+b.name+".M.*"))
+	if err != nil {
+		return retry("bucket %s: %w", b.name, err)
+	}
+	if len(objects) < len(named.State.Subjects) {
+		return nil // listed by a server that lacks the latest: what seems to be nobody's may not be
 	}
 	owned := map[string]bool{}
 	for _, object := range objects {
@@ -130,7 +138,7 @@ func (b *bucket) sweep(ctx context.Context) error {
 		return retry("bucket %s: %w", b.name, err)
 	}
 	for subject := range info.State.Subjects {
-		if owned[subject] {
+		if owned[subject] || b.mine[subject[strings.LastIndexByte(subject, '.')+1:]] {
 			continue
 		}
 		if err := b.stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {

@@ -20,8 +20,8 @@ func TestProgramsCountEachEventOnce(t *testing.T) {
 	for language, prepare := range programs {
 		t.Run(language, func(t *testing.T) {
 			p := prepare(t)
-			t.Run("everything", func(t *testing.T) { survive(t, p, "", everything) })
-			t.Run("filtered", func(t *testing.T) { survive(t, p, "group.*.OffsetCommitted", onlyCommits) })
+			t.Run("everything", func(t *testing.T) { t.Parallel(); survive(t, p, "", everything) })
+			t.Run("filtered", func(t *testing.T) { t.Parallel(); survive(t, p, "group.*.OffsetCommitted", onlyCommits) })
 		})
 	}
 }

@@ -17,7 +17,7 @@ func (s *server) ready(ctx context.Context) error {
 	if !info.Writable {
 		return events.Errorf(events.CodeUnavailable, "the store stopped writing; its log says why, and opening it again repairs it")
 	}
-	if err := s.published.Load(); err != nil {
+	if err := s.published.Load(); err != nil && *err != nil {
 		return events.Errorf(events.CodeUnavailable, "publishing stopped: %w", *err)
 	}
 	if !s.serving.Load() {
