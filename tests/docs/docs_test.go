@@ -85,6 +85,7 @@ func TestLinkedFilesExist(t *testing.T) {
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
 // What the README shows of Go is taken from an example that is compiled and run.
+// Whole programs are run by tests/examples.
 func TestReadmeShowsTheExample(t *testing.T) {
 	texts := documents(t)
 	example, err := os.ReadFile(filepath.Join(root, "example_test.go"))
@@ -96,6 +97,9 @@ func TestReadmeShowsTheExample(t *testing.T) {
 		t.Fatal("the README shows no Go")
 	}
 	for _, block := range blocks {
+		if strings.HasPrefix(block[1], "package main\n") {
+			continue
+		}
 		for line := range strings.Lines(block[1]) {
 			if !strings.Contains(string(example), strings.TrimSpace(line)) {
 				t.Errorf("example_test.go does not have the README's line %q", line)

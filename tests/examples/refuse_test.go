@@ -1,6 +1,7 @@
 package examples
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -196,16 +197,23 @@ func (w *world) trim(seq uint64) {
 	}
 }
 
-// awaitPublished returns when the stream has all of the log.
+// awaitPublished returns when the stream has all of the log. It asks until there is
+// a stream.
 func (w *world) awaitPublished() {
 	w.t.Helper()
 	seq := w.store.Seq()
-	for m, err := range publisher.Subscribe(w.t.Context(), w.js, publisher.SubscribeOptions{Cluster: cluster, Logger: quiet}) {
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if m.Next().Seq > seq {
-			return
+	options := publisher.SubscribeOptions{Cluster: cluster, Logger: quiet}
+	for {
+		for m, err := range publisher.Subscribe(w.t.Context(), w.js, options) {
+			if errors.Is(err, events.ErrNotFound) {
+				break
+			}
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if m.Next().Seq > seq {
+				return
+			}
 		}
 	}
 }

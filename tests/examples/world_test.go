@@ -19,7 +19,7 @@ import (
 	"github.com/metalog/metalog/publisher"
 )
 
-const cluster = "example"
+const cluster = "default"
 
 var quiet = slog.New(slog.DiscardHandler)
 
