@@ -165,7 +165,7 @@ func TestProgramsSeeThatMatchesWereTrimmed(t *testing.T) {
 			w, state := newWorld(t, publisher.JSON), filepath.Join(t.TempDir(), "state.json")
 			run := p.start(t, flags(w.server, cluster, state, "group.*.OffsetCommitted")...)
 			w.send(2)
-			run.awaitSeq(w.store.Seq() - 1)
+			run.awaitSeq(w.store.Seq())
 			run.signal(syscall.SIGSTOP)
 			before := readTally(t, state)
 			w.send(20)
