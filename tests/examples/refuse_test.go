@@ -1,6 +1,7 @@
 package examples
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -48,6 +49,13 @@ func (m madeStream) make(t *testing.T, js jetstream.JetStream, cluster string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.fill(t, js, cluster)
+}
+
+// fill publishes the records into the stream.
+func (m madeStream) fill(t *testing.T, js jetstream.JetStream, cluster string) {
+	t.Helper()
+	logID := cmp.Or(m.logID, thisLog)
 	for seq := m.first; seq <= m.last; seq++ {
 		if seq == m.missing {
 			continue
@@ -55,7 +63,7 @@ func (m madeStream) make(t *testing.T, js jetstream.JetStream, cluster string) {
 		msg := nats.NewMsg("metalog." + cluster + ".events.cluster._.SystemInitialized")
 		msg.Data = fmt.Appendf(nil, `[{"seq":%d,"index":0,"type":"SystemInitialized","entity":"cluster"}]`, seq)
 		for name, value := range map[string]string{
-			publisher.HeaderLogID: metadata["metalog_log_id"], publisher.HeaderEpoch: strconv.Itoa(m.epoch), publisher.HeaderHash: hashOf(seq),
+			publisher.HeaderLogID: logID, publisher.HeaderEpoch: strconv.Itoa(m.epoch), publisher.HeaderHash: hashOf(seq),
 			publisher.HeaderSeq: strconv.Itoa(seq), publisher.HeaderIndex: "0", publisher.HeaderCount: "1", publisher.HeaderEvents: "1",
 			publisher.HeaderContentType: "application/json",
 		} {
@@ -150,6 +158,33 @@ func TestProgramsWaitForARefill(t *testing.T) {
 			run.awaitSeq(9)
 			run.interrupt()
 			if got := readTally(t, state); got.Events != 9 {
+				t.Errorf("kept %s", asJSON(t, got))
+			}
+		})
+	}
+}
+
+// TestProgramsSkipWhatARefillRepeats empties the stream under an example that reads
+// it, and fills it again from the first record on.
+func TestProgramsSkipWhatARefillRepeats(t *testing.T) {
+	for language, prepare := range programs {
+		t.Run(language, func(t *testing.T) {
+			p, server, state := prepare(t), newServer(t), filepath.Join(t.TempDir(), "state.json")
+			js := server.connect()
+			madeStream{epoch: 1, first: 1, last: 9}.make(t, js, cluster)
+			run := p.start(t, flags(server, cluster, state, "")...)
+			run.awaitSeq(9)
+			stream, err := js.Stream(t.Context(), publisher.StreamName(cluster))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.Purge(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			madeStream{epoch: 1, first: 1, last: 12}.fill(t, js, cluster)
+			run.awaitSeq(12)
+			run.interrupt()
+			if got := readTally(t, state); got.Events != 12 {
 				t.Errorf("kept %s", asJSON(t, got))
 			}
 		})
