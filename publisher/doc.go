@@ -1,8 +1,8 @@
 // Package publisher carries the log's events to NATS and back: a [Publisher]
 // follows the log and writes each event into a JetStream stream exactly once and
 // in order, [Subscribe] reads them from it, and [Follow] keeps a copy of the views.
-// docs/subscribing.md describes
-// subjects, headers and payloads for programs in other languages.
+// docs/subscribing.md describes subjects, headers and payloads for programs in other
+// languages.
 //
 // # What is in the stream
 //

@@ -11,10 +11,10 @@ import (
 const trimShare = 8
 
 // trim removes records from the stream's front that it need not keep: whole ones,
-// never the last message, none from the last record of the oldest snapshot on offer on, and none
-// while there is no snapshot. That the stream then begins later on purpose is in
-// its metadata before anything is removed, so no subscriber takes it for a loss,
-// and no publisher fills the stream again.
+// never the last message, nothing from the last record of the oldest snapshot on
+// offer on, and nothing while there is no snapshot. That the stream then begins
+// later on purpose is in its metadata before anything is removed, so no subscriber
+// takes it for a loss, and no publisher fills the stream again.
 func (p *Publisher) trim(ctx context.Context, s locator) error {
 	retain, published := p.options.RetainRecords, p.Position().Seq
 	if retain == 0 || s.empty() || published <= retain {

@@ -3,23 +3,13 @@ package command
 import (
 	"context"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/metalog/metalog/publisher"
 )
 
 // startOffers offers the store's snapshots to replicas. When that ends for good,
 // the log has said why; the server goes on without.
 func (s *server) startOffers(ctx context.Context) error {
-	nc, err := s.connect(ctx, "offers")
-	if err != nil {
-		return err
-	}
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	info, err := s.store.Info(ctx)
+	js, info, err := s.connectLog(ctx, "offers")
 	if err != nil {
 		return err
 	}

@@ -87,16 +87,22 @@ func (s *server) connections() map[string]*nats.Conn {
 	return maps.Clone(s.conns)
 }
 
+// connectLog opens a connection for what carries the log to NATS, and tells which
+// log that is.
+func (s *server) connectLog(ctx context.Context, name string) (js jetstream.JetStream, info metalog.Info, err error) {
+	nc, err := s.connect(ctx, name)
+	if err != nil {
+		return nil, info, err
+	}
+	if js, err = jetstream.New(nc); err != nil {
+		return nil, info, err
+	}
+	info, err = s.store.Info(ctx)
+	return js, info, err
+}
+
 func (s *server) startPublisher(ctx context.Context) error {
-	nc, err := s.connect(ctx, "publisher")
-	if err != nil {
-		return err
-	}
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	info, err := s.store.Info(ctx)
+	js, info, err := s.connectLog(ctx, "publisher")
 	if err != nil {
 		return err
 	}
