@@ -121,7 +121,9 @@ type Store struct {
 	opts Options
 	lock *eventlog.DirLock
 	log  eventlog.Log
-	db   *views.DB
+	// history is what reads of records go to: log and archive as one.
+	history Log
+	db      *views.DB
 
 	snapshots    replay.Snapshots
 	snapshotting sync.Mutex // held to create and remove snapshots
@@ -222,6 +224,7 @@ func (s *Store) openData(ctx context.Context) (err error) {
 	if s.log = file; s.opts.wrap != nil {
 		s.log = s.opts.wrap(file)
 	}
+	s.history = s.log
 	if s.db == nil {
 		if err := s.recoverViews(ctx); err != nil {
 			return err
@@ -380,18 +383,17 @@ func (s *Store) closeData() error {
 // SetHolder changes what others are told who try to open the directory.
 func (s *Store) SetHolder(holder string) error { return s.lock.SetHolder(holder) }
 
-// Log is the store's records, for those who follow them. Wait returns once the
-// log has a seq; Frames is Records without decoding, the exact bytes.
+// Log is the store's records, for those who follow them: those in the archive,
+// too. Wait returns once the log has a seq.
 type Log interface {
-	events.Reader
-	Frames(ctx context.Context, from uint64) iter.Seq2[eventlog.Frame, error]
+	eventlog.Reader
 	Wait(ctx context.Context, seq uint64) error
 }
 
 // Log returns the store's log. It may be used until Close.
-func (s *Store) Log() Log { return s.log }
+func (s *Store) Log() Log { return s.history }
 
 // Events implements [EventReader].
 func (s *Store) Events(ctx context.Context, query EventQuery) iter.Seq2[events.EventView, error] {
-	return replay.Events(ctx, s.log, query)
+	return replay.Events(ctx, s.history, query)
 }

@@ -16,6 +16,12 @@ import (
 // It is ErrCorrupt when the views are of another log or ahead of it, or differ
 // from a digest that the log has.
 func CatchUp(ctx context.Context, db *views.DB, log events.Reader, progress func(seq uint64)) error {
+	return CatchUpTo(ctx, db, log, log.Head().Seq, progress)
+}
+
+// CatchUpTo is CatchUp up to a seq of the log. Views that are beyond it stay as
+// they are.
+func CatchUpTo(ctx context.Context, db *views.DB, log events.Reader, to uint64, progress func(seq uint64)) error {
 	if err := sameLog(ctx, db, log); err != nil {
 		return err
 	}
@@ -23,7 +29,7 @@ func CatchUp(ctx context.Context, db *views.DB, log events.Reader, progress func
 	if err := tx.Begin(); err != nil {
 		return err
 	}
-	if err := applyAll(ctx, tx, log, progress); err != nil {
+	if err := applyAll(ctx, tx, log, to, progress); err != nil {
 		return err
 	}
 	state, err := tx.Seal(false)
@@ -36,10 +42,13 @@ func CatchUp(ctx context.Context, db *views.DB, log events.Reader, progress func
 // progressEvery is after how many records progress is told.
 const progressEvery = 4096
 
-func applyAll(ctx context.Context, tx *views.Tx, log events.Reader, progress func(seq uint64)) error {
+func applyAll(ctx context.Context, tx *views.Tx, log events.Reader, to uint64, progress func(seq uint64)) error {
 	for rec, err := range log.Records(ctx, tx.Seq()+1) {
 		if err != nil {
 			return err
+		}
+		if rec.Seq > to {
+			return nil
 		}
 		if err := CheckDigest(tx, rec); err != nil {
 			return err

@@ -1,11 +1,6 @@
 package eventlog
 
-import (
-	"context"
-	"iter"
-
-	"github.com/metalog/metalog/events"
-)
+import "context"
 
 // Log is an append-only sequence of records. What it shows is durable: a record
 // that Head, Records or Frames has told of survives any crash.
@@ -13,14 +8,9 @@ import (
 // All methods are safe for concurrent use. Reads don't wait for appends, nor
 // for each other.
 type Log interface {
-	// Records, First and Head, of durable records only. Reads go on when
-	// appending has stopped after an error.
-	events.Reader
-
-	// Frames is Records without decoding: the exact bytes, checked like those
-	// of Records (checksum, seq, chain). Their Bytes are the caller's to keep;
-	// they share memory with their neighbours, so clone what is kept for long.
-	Frames(ctx context.Context, from uint64) iter.Seq2[Frame, error]
+	// Reader shows durable records only. Reads go on when appending has stopped
+	// after an error.
+	Reader
 
 	// Append adds the group's records; on return they are durable and visible.
 	// The log keeps nothing of g. An error tells what became of them:
