@@ -63,7 +63,7 @@ func (s *Store) recoverViews(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	snap, found, err := s.snapshots.Recover(ctx, s.log, opts.Path, s.opts.Logger)
+	snap, found, err := s.snapshots.Recover(ctx, s.history, opts.Path, s.opts.Logger)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/replay"
@@ -67,6 +68,10 @@ type Options struct {
 	// OffsetsCheckInterval is the same for offsets, as Kafka's
 	// offsets.retention.check.interval.ms. 0: 10 minutes.
 	OffsetsCheckInterval time.Duration
+
+	// ArchiveTo is where the log's archive is, if that is not where the log says:
+	// a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME. See [Store.Archive].
+	ArchiveTo string
 
 	// Throttle, if not nil, is called before each command of [HighRateOps] is
 	// taken, and may hold it up: as when whoever follows the log is too far
@@ -121,6 +126,9 @@ type Store struct {
 	opts Options
 	lock *eventlog.DirLock
 	log  eventlog.Log
+	file *eventlog.File // what log writes to
+	// archive has the records that are not in the log any more.
+	archive *archive.Opener
 	// history is what reads of records go to: log and archive as one.
 	history Log
 	db      *views.DB
@@ -221,16 +229,17 @@ func (s *Store) openData(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.file = file
 	if s.log = file; s.opts.wrap != nil {
 		s.log = s.opts.wrap(file)
 	}
-	s.history = s.log
+	s.joinArchive(ctx)
 	if s.db == nil {
 		if err := s.recoverViews(ctx); err != nil {
 			return err
 		}
 	}
-	return projector.CatchUp(ctx, s.db, s.log, nil)
+	return projector.CatchUp(ctx, s.db, s.history, nil)
 }
 
 // create gives a new log its first record.

@@ -6,22 +6,31 @@ import "encoding/binary"
 // be scanned quickly and whatever event types it holds. What follows it is left
 // to DecodeRecord.
 func PeekRecord(data []byte) (seq uint64, t Time, prev Hash, err error) {
-	p := peeker{rest: data}
+	p, seq, t, err := peekEnvelope(data)
+	if err != nil {
+		return 0, 0, Hash{}, err
+	}
+	return seq, t, Hash(p.rest[:len(prev)]), nil
+}
+
+// envelopeFields is how many items a record's array has.
+const envelopeFields = 6
+
+// peekEnvelope reads up to the bytes of the previous hash, which are there.
+func peekEnvelope(data []byte) (p peeker, seq uint64, t Time, err error) {
+	p = peeker{rest: data}
 	fields := p.head(cborArray)
 	version := p.head(cborUint)
 	seq = p.head(cborUint)
 	t = Time(p.head(cborUint))
 	size := p.head(cborBytes)
 	switch {
-	case p.bad || fields != 6 || t < 0 || size != uint64(len(prev)) || len(p.rest) < len(prev) || seq == 0:
+	case p.bad || fields != envelopeFields || t < 0 || size != uint64(len(Hash{})) || len(p.rest) < len(Hash{}) || seq == 0:
 		err = Errorf(CodeCorrupt, "not a record")
 	case version != recordVersion:
 		err = Errorf(CodeCorrupt, "record version %d is not known (newest: %d); a newer metalog wrote it", version, recordVersion)
 	}
-	if err != nil {
-		return 0, 0, Hash{}, err
-	}
-	return seq, t, Hash(p.rest[:len(prev)]), nil
+	return p, seq, t, err
 }
 
 // The CBOR major types in an envelope's beginning (RFC 8949, 3.1).
@@ -29,7 +38,10 @@ const (
 	cborUint     = 0
 	cborNegative = 1
 	cborBytes    = 2
+	cborText     = 3
 	cborArray    = 4
+	cborMap      = 5
+	cborTag      = 6
 )
 
 // peeker reads heads of CBOR items one after the other.
