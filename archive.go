@@ -1,12 +1,13 @@
 package metalog
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/views"
@@ -29,7 +30,7 @@ func (s *Store) joinArchive(ctx context.Context) {
 	s.archive = archive.NewOpener(nil)
 	if start := s.file.Start(); start.First > 1 && s.archiveLocation() != "" {
 		s.archive = archive.NewOpener(func(ctx context.Context) (*archive.Archive, error) {
-			return s.openArchive(ctx, start)
+			return archive.OpenFor(ctx, s.archiveLocation(), s.archiveOptions(ctx, start))
 		})
 		ctx, cancel := context.WithTimeout(ctx, archiveWait)
 		defer cancel()
@@ -41,25 +42,62 @@ func (s *Store) joinArchive(ctx context.Context) {
 }
 
 // archiveLocation is where the archive is; empty: there is none.
-func (s *Store) archiveLocation() string { return cmp.Or(s.opts.ArchiveTo, s.file.Start().Archive) }
-
-// openArchive opens the archive that has what the log does not have any more.
-func (s *Store) openArchive(ctx context.Context, start eventlog.Start) (*archive.Archive, error) {
-	place, err := archive.OpenPlace(s.archiveLocation())
-	if err != nil {
-		return nil, err
+func (s *Store) archiveLocation() string {
+	if a := s.archive.Opened(); a != nil {
+		return a.String()
 	}
-	return archive.Open(ctx, place, archive.Options{LogID: s.knownLogID(ctx), Upto: start.Before(), Clock: s.opts.Clock})
+	if s.opts.ArchiveTo != "" {
+		return s.opts.ArchiveTo
+	}
+	return s.file.Start().Archive
 }
 
-// knownLogID is the log's id if the views know it, or zero.
-func (s *Store) knownLogID(ctx context.Context) uuid.UUID {
+func (s *Store) archiveOptions(ctx context.Context, start eventlog.Start) archive.Options {
+	return archive.Options{LogID: s.epoch(ctx).LogID, Upto: start.Before(), Clock: s.opts.Clock}
+}
+
+// epoch is what the views know of the log; zero if they don't.
+func (s *Store) epoch(ctx context.Context) events.EpochStarted {
 	if s.db == nil {
-		return uuid.Nil
+		return events.EpochStarted{}
 	}
 	epoch, err := ask(ctx, s.queries, (*views.Reader).Log)
 	if err != nil {
-		return uuid.Nil
+		return events.EpochStarted{}
 	}
-	return epoch.LogID
+	return epoch
+}
+
+// checkArchive checks, once the views are there, that the archive is of this log and
+// has nothing that the log lost. One that can't be reached is left for later.
+func (s *Store) checkArchive(ctx context.Context) error {
+	epoch := s.epoch(ctx)
+	ctx, cancel := context.WithTimeout(ctx, archiveWait)
+	defer cancel()
+	a := s.archive.Opened()
+	if a == nil && s.opts.ArchiveTo != "" && !s.archive.Known() && epoch.LogID != uuid.Nil {
+		place, err := archive.OpenPlace(s.opts.ArchiveTo)
+		if err != nil {
+			return err
+		}
+		a, err = archive.Open(ctx, place, s.archiveOptions(ctx, s.file.Start()))
+		if errors.Is(err, events.ErrConflict) {
+			return err // it is another log's
+		}
+		if err != nil {
+			return nil // there is none yet, or it can't be read: writing to it tells
+		}
+	}
+	if a == nil {
+		return nil
+	}
+	if id := a.State().LogID; id != epoch.LogID {
+		return events.Errorf(events.CodeConflict, "archive %s: it is of log %s, and this is log %s; name the place of this log's archive", a, id, epoch.LogID)
+	}
+	err := a.Agree(ctx, s.log, epoch.Epoch)
+	if errors.Is(err, events.ErrUnavailable) {
+		s.opts.Logger.Warn("archive", "err", err)
+		return nil
+	}
+	return err
 }

@@ -148,6 +148,8 @@ func (s *Store) Backup(ctx context.Context, dir string) (BackupReport, error) {
 	if err != nil {
 		return BackupReport{}, err
 	}
+	s.front.RLock()
+	defer s.front.RUnlock()
 	return replay.Backup(ctx, s.opts.Path, dir, replay.BackupOptions{
 		LogID: epoch.LogID, Epoch: epoch.Epoch, Head: s.log.Head(), Clock: s.opts.Clock,
 	})

@@ -72,6 +72,16 @@ type Options struct {
 	// ArchiveTo is where the log's archive is, if that is not where the log says:
 	// a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME. See [Store.Archive].
 	ArchiveTo string
+	// ArchivePolicy says what is moved to the archive by itself. The zero policy:
+	// nothing is.
+	ArchivePolicy ArchivePolicy
+	// ArchiveInterval is how often that is looked at, and after each snapshot. 0: 10
+	// minutes.
+	ArchiveInterval time.Duration
+	// Needed, if not nil, returns the first seq that somebody outside the store still
+	// has to read from the log, such as the publisher: it is not moved to the archive,
+	// and neither is what follows it.
+	Needed func() uint64
 
 	// Throttle, if not nil, is called before each command of [HighRateOps] is
 	// taken, and may hold it up: as when whoever follows the log is too far
@@ -101,6 +111,7 @@ func (o Options) withDefaults() Options {
 	defaultTo(&o.OffsetsRetention, 7*24*time.Hour)
 	defaultTo(&o.SweepInterval, 10*time.Second)
 	defaultTo(&o.OffsetsCheckInterval, 10*time.Minute)
+	defaultTo(&o.ArchiveInterval, 10*time.Minute)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -128,7 +139,11 @@ type Store struct {
 	log  eventlog.Log
 	file *eventlog.File // what log writes to
 	// archive has the records that are not in the log any more.
-	archive *archive.Opener
+	archive   *archive.Opener
+	archiving sync.Mutex // held to write to the archive
+	// front is held for reading by those who read the log's files themselves, and for
+	// writing to remove some.
+	front sync.RWMutex
 	// history is what reads of records go to: log and archive as one.
 	history Log
 	db      *views.DB
@@ -239,7 +254,10 @@ func (s *Store) openData(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return projector.CatchUp(ctx, s.db, s.history, nil)
+	if err := projector.CatchUp(ctx, s.db, s.history, nil); err != nil {
+		return err
+	}
+	return s.checkArchive(ctx)
 }
 
 // create gives a new log its first record.
@@ -270,6 +288,7 @@ func (s *Store) start() {
 	s.background.Go(func() { s.continueCascades(ctx) })
 	s.background.Go(func() { s.sweep(ctx) })
 	s.background.Go(func() { s.takeSnapshots(ctx) })
+	s.background.Go(func() { s.keepArchiving(ctx) })
 }
 
 // Execute implements [Executor].

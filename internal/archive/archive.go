@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -79,6 +80,7 @@ type contents struct {
 // file is a file of the archive, or a hole where one should be.
 type file struct {
 	name
+	bytes   int64 // compressed
 	missing bool
 }
 
@@ -121,12 +123,26 @@ func Open(ctx context.Context, place Place, opts Options) (*Archive, error) {
 	if a.clock == nil {
 		a.clock = time.Now
 	}
-	have, err := a.chainTo(ctx, state, opts.Upto, manifestsIn(items))
+	have, err := a.chainTo(ctx, state, opts.Upto, filesIn(items))
 	if err != nil {
 		return nil, err
 	}
 	a.have.Store(have)
 	return a, nil
+}
+
+// OpenFor opens the archive that a log's start names: it has to have what the log
+// does not have any more. One that is not there is ErrUnavailable.
+func OpenFor(ctx context.Context, location string, opts Options) (*Archive, error) {
+	place, err := OpenPlace(location)
+	if err != nil {
+		return nil, err
+	}
+	a, err := Open(ctx, place, opts)
+	if errors.Is(err, events.ErrNotFound) {
+		err = events.Errorf(events.CodeUnavailable, "%w; the log's first %d records were moved there", err, opts.Upto.Seq)
+	}
+	return a, err
 }
 
 func readState(ctx context.Context, place Place) (State, error) {
@@ -144,12 +160,18 @@ func readState(ctx context.Context, place Place) (State, error) {
 	return state, nil
 }
 
-// manifestsIn returns the files that have a manifest, by their last seq.
-func manifestsIn(items []Item) map[uint64][]name {
-	byLast := map[uint64][]name{}
+// filesIn returns the files that have a manifest, by their last seq.
+func filesIn(items []Item) map[uint64][]file {
+	bytes := map[name]int64{}
+	byLast := map[uint64][]file{}
+	for _, item := range items {
+		if n, suffix, ok := parseName(item.Name); ok && suffix == dataSuffix {
+			bytes[n] = item.Bytes
+		}
+	}
 	for _, item := range items {
 		if n, suffix, ok := parseName(item.Name); ok && suffix == manifestSuffix {
-			byLast[n.last] = append(byLast[n.last], n)
+			byLast[n.last] = append(byLast[n.last], file{name: n, bytes: bytes[n]})
 		}
 	}
 	return byLast
@@ -158,48 +180,51 @@ func manifestsIn(items []Item) map[uint64][]name {
 // chainTo finds the files that lead up to a record of the log, from that backwards:
 // each must end with the record that the one after it follows. Others don't count:
 // they were left by a crash, or are of an epoch that was given up.
-func (a *Archive) chainTo(ctx context.Context, state State, upto events.Head, byLast map[uint64][]name) (*contents, error) {
+func (a *Archive) chainTo(ctx context.Context, state State, upto events.Head, byLast map[uint64][]file) (*contents, error) {
 	c := &contents{state: state, head: upto}
 	if upto.Seq < state.First {
 		c.head = events.Head{Seq: state.First - 1, Hash: state.Prev}
 		return c, nil
 	}
-	at := upto
-	known := true // the hash of at is
-	for at.Seq >= state.First {
-		var candidates []name
-		for _, n := range byLast[at.Seq] {
-			if !known || n.hash == hashPrefix(at.Hash) {
-				candidates = append(candidates, n)
-			}
+	at, hash := upto.Seq, hashPrefix(upto.Hash) // hash is empty when it is not known
+	for at >= state.First {
+		f, ok := endingWith(byLast[at], hash)
+		if !ok {
+			f = file{name: name{holeBegin(byLast, state.First, at), at, hash}, missing: true}
 		}
-		if len(candidates) == 0 {
-			hole := file{name{first: state.First, last: at.Seq}, true}
-			if known {
-				hole.hash = hashPrefix(at.Hash)
-			}
-			for last := range byLast {
-				if last < at.Seq && last >= hole.first {
-					hole.first = last + 1
-				}
-			}
-			c.files = append(c.files, hole)
-			at, known = events.Head{Seq: hole.first - 1}, false
-			continue
-		}
-		n := candidates[0]
-		c.files = append(c.files, file{n, false})
-		at, known = events.Head{Seq: n.first - 1}, false
-		if len(byLast[at.Seq]) > 1 {
-			m, err := a.manifest(ctx, n)
+		c.files = append(c.files, f)
+		at, hash = f.first-1, ""
+		if ok && len(byLast[at]) > 1 {
+			m, err := a.manifest(ctx, f.name)
 			if err != nil {
 				return nil, err
 			}
-			at.Hash, known = m.Prev, true
+			hash = hashPrefix(m.Prev)
 		}
 	}
 	slices.Reverse(c.files)
 	return c, nil
+}
+
+// endingWith returns the file whose last frame has a hash, or any if the hash is
+// not known.
+func endingWith(files []file, hash string) (file, bool) {
+	for _, f := range files {
+		if hash == "" || f.hash == hash {
+			return f, true
+		}
+	}
+	return file{}, false
+}
+
+// holeBegin returns where what is missing up to a seq begins.
+func holeBegin(byLast map[uint64][]file, first, to uint64) uint64 {
+	for last := range byLast {
+		if last < to {
+			first = max(first, last+1)
+		}
+	}
+	return first
 }
 
 // First is the seq of the archive's first record, or of the one that it would be.

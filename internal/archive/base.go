@@ -2,6 +2,7 @@ package archive
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/metalog/metalog/events"
 )
@@ -16,4 +17,10 @@ type Base struct {
 	SizeBytes int64           `json:"size_bytes"` // of the views' file
 	SHA256    events.Hash     `json:"sha256"`     // of the views' file
 	Snapshot  json.RawMessage `json:"snapshot"`   // the manifest of the snapshot that it was
+}
+
+const baseSuffix = ".db.zst"
+
+func isBase(file string) bool {
+	return strings.HasPrefix(file, basesDir+"/") && strings.HasSuffix(file, baseSuffix)
 }

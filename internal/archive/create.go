@@ -2,11 +2,13 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/eventlog"
 )
 
 // Create opens the archive in a place to write to it, and makes one if there is
@@ -99,9 +101,57 @@ func (a *Archive) Extend(m *Manifest) error {
 	if have.head != (events.Head{Seq: m.FirstSeq - 1, Hash: m.Prev}) {
 		return events.Errorf(events.CodeCorrupt, "archive %s: it ends with seq %d (%s), and %s does not follow that", a, have.head.Seq, have.head.Hash, m.name())
 	}
-	have.files = append(slices.Clip(have.files), file{m.name(), false})
+	have.files = append(slices.Clip(have.files), file{name: m.name(), bytes: m.FileBytes})
 	have.head = m.Head()
 	a.have.Store(&have)
 	a.manifests.add(m.name(), m)
+	return nil
+}
+
+// Agree checks that the archive has nothing that the log should have and does not:
+// files behind the log's start, of the same epoch, are those of a run that was
+// interrupted, and the log has their records. A log that was restored from an old
+// backup does not reach them, or goes on differently.
+func (a *Archive) Agree(ctx context.Context, log eventlog.Reader, epoch uint64) error {
+	items, err := a.place.List(ctx, segmentsDir)
+	if err != nil {
+		return err
+	}
+	from, head := a.Head().Seq, log.Head().Seq
+	for last, files := range filesIn(items) {
+		for _, f := range files {
+			if last <= from {
+				continue
+			}
+			m, err := a.manifest(ctx, f.name)
+			switch {
+			case errors.Is(err, events.ErrCorrupt):
+				continue // it is made anew when the log's segment is moved
+			case err != nil:
+				return err
+			case m.Epoch != epoch:
+				continue // of before a repair
+			case last > head:
+				return events.Errorf(events.CodeCorrupt, "the log ends at seq %d, but the archive %s has seq %d: records were lost; restore a newer backup, or name another place for the archive", head, a, last)
+			}
+			if err := a.agree(ctx, log, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// agree checks that the log has the last record of a file.
+func (a *Archive) agree(ctx context.Context, log eventlog.Reader, m *Manifest) error {
+	for frame, err := range log.Frames(ctx, m.LastSeq) {
+		if err != nil {
+			return err
+		}
+		if frame.Hash != m.LastHash {
+			return events.Errorf(events.CodeCorrupt, "seq %d has hash %s in the log, and %s in the archive %s: the log went on after it was restored from an old backup; name another place for its archive", m.LastSeq, frame.Hash, m.LastHash, a)
+		}
+		break
+	}
 	return nil
 }
