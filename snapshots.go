@@ -67,11 +67,25 @@ func (s *Store) recoverViews(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if !found && s.history.First() > 1 {
+		if snap, found, err = s.recoverFromArchive(ctx); err != nil {
+			return err
+		}
+	}
 	if head := s.log.Head().Seq; head > 0 {
 		s.opts.Logger.Warn("views are made anew", "from_snapshot", found, "snapshot_seq", snap.Seq, "records_to_apply", head-snap.Seq)
 	}
 	s.db, err = views.Open(opts)
 	return err
+}
+
+// recoverFromArchive begins with the copy of the views that a pruned archive keeps.
+func (s *Store) recoverFromArchive(ctx context.Context) (snap Snapshot, found bool, err error) {
+	base, found, err := replay.Bases{Archive: s.archive}.Nearest(ctx, s.history, s.log.Head().Seq)
+	if err == nil && found {
+		err = base.Extract(ctx, s.viewsOptions().Path)
+	}
+	return base.Snapshot, found, err
 }
 
 // CreateSnapshot makes a durable copy of the views as they are now, and removes
