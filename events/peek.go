@@ -24,12 +24,15 @@ func PeekRecord(data []byte) (seq uint64, t Time, prev Hash, err error) {
 	return seq, t, Hash(p.rest[:len(prev)]), nil
 }
 
-// The CBOR major types in an envelope's beginning (RFC 8949, 3.1).
+// The CBOR major types (RFC 8949, 3.1) but for tags, which no record has.
 const (
 	cborUint     = 0
 	cborNegative = 1
 	cborBytes    = 2
+	cborText     = 3
 	cborArray    = 4
+	cborMap      = 5
+	cborSimple   = 7
 )
 
 // peeker reads heads of CBOR items one after the other.
