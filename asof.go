@@ -3,12 +3,9 @@ package metalog
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/metalog/metalog/events"
-	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/replay"
 	"github.com/metalog/metalog/views"
 )
@@ -42,39 +39,33 @@ func (s *Store) At(ctx context.Context, at Point) (View, error) {
 
 // pinAt makes a view of an earlier state.
 func (s *Store) pinAt(ctx context.Context, seq uint64) (*pinned, error) {
-	dir, err := os.MkdirTemp(s.opts.Path, "asof-")
+	state, err := s.asOf.At(ctx, seq)
 	if err != nil {
-		return nil, events.Errorf(events.CodeUnavailable, "views at seq %d: %w", seq, err)
+		return nil, err
 	}
-	path := filepath.Join(dir, viewsFile)
-	snap, found, err := s.snapshots.Nearest(seq)
-	if err == nil && found {
-		err = s.snapshots.Extract(ctx, snap, path)
-	}
+	view, err := pin(state.DB(), func(r *views.Reader) (Info, error) { return s.infoAt(state, r) })
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, state.Close())
 	}
-	db, err := views.Open(views.Options{Path: path})
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	if err := projector.CatchUpTo(ctx, db, s.history, seq, nil); err != nil {
-		return nil, errors.Join(err, db.Close(), os.RemoveAll(dir))
-	}
-	view, err := pin(db, func(r *views.Reader) (Info, error) { return infoOfViews(db, r) })
-	if err != nil {
-		return nil, errors.Join(err, db.Close(), os.RemoveAll(dir))
-	}
-	view.file = &asOf{db, dir}
+	view.file = state
 	return view, nil
 }
 
-// asOf is a view whose files go with it.
-type asOf struct {
-	db  *views.DB
-	dir string
+// infoAt tells what an earlier state held, and of the log what it is now.
+func (s *Store) infoAt(state *replay.AsOfViews, r *views.Reader) (Info, error) {
+	info, err := infoOfViews(state.DB(), r)
+	if err != nil {
+		return info, err
+	}
+	info.ViewsBytes = state.Bytes()
+	return info, s.describeLog(&info)
 }
 
-func (a *asOf) Close() error {
-	return errors.Join(a.db.Close(), os.RemoveAll(a.dir))
+// openAsOf opens the cache of earlier states.
+func (s *Store) openAsOf() (err error) {
+	s.asOf, err = replay.OpenAsOf(replay.AsOfOptions{
+		Dir: filepath.Join(s.opts.Path, replay.AsOfDir), MaxBytes: s.opts.AsOfBytes,
+		Log: s.history, Snapshots: s.snapshots, Room: s.log.Room, Logger: s.opts.Logger,
+	})
+	return err
 }

@@ -113,12 +113,18 @@ func (s *Store) infoOf(r *views.Reader) (Info, error) {
 	if err != nil {
 		return info, err
 	}
-	info.FirstSeq, info.Writable = s.log.First(), s.failed() == nil
-	if info.LogBytes, err = sizeOf(filepath.Join(s.opts.Path, logDir)); err != nil {
+	info.Writable = s.failed() == nil
+	if info.ViewsBytes, err = sizeOf(filepath.Join(s.opts.Path, viewsFile)); err != nil {
 		return info, err
 	}
-	info.ViewsBytes, err = sizeOf(filepath.Join(s.opts.Path, viewsFile))
-	return info, err
+	return info, s.describeLog(&info)
+}
+
+// describeLog tells of the log what it is now.
+func (s *Store) describeLog(info *Info) (err error) {
+	info.FirstSeq = s.history.First()
+	info.LogBytes, err = sizeOf(filepath.Join(s.opts.Path, logDir))
+	return err
 }
 
 // sizeOf sums the files of a directory, or gives the size of one file.
