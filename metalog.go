@@ -173,7 +173,7 @@ type Info struct {
 	Entities   map[string]uint64 `json:"entities"`
 	LogBytes   int64             `json:"log_bytes"`   // all of it
 	ViewsBytes int64             `json:"views_bytes"` // of the file that has the state
-	Writable   bool              `json:"writable"` // false: the store stopped after an error, and says why in its log; or this is a replica, or an earlier state
+	Writable   bool              `json:"writable"`    // false: the store stopped after an error, and says why in its log; or this is a replica, or an earlier state
 	Replica    *ReplicaInfo      `json:"replica,omitempty"`
 	// Publisher is how far a server's publishing is; nil from a store in process,
 	// which does not publish.
