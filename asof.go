@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/projector"
@@ -15,8 +16,10 @@ import (
 // Point is a place in the log: a seq, a time or, the zero Point, now.
 type Point = replay.Point
 
-// At returns the views as they were at a point. Close it soon. It is
-// ErrOutOfRange for a point beyond the head, or before the log's first record.
+// ParsePoint reads a point as people write it; see [replay.ParsePoint].
+func ParsePoint(s string, now time.Time) (Point, error) { return replay.ParsePoint(s, now) }
+
+// At implements [MetadataStore]. The view is for one goroutine at a time.
 func (s *Store) At(ctx context.Context, at Point) (View, error) {
 	if at.IsNow() {
 		return s.View(ctx, 0)
@@ -25,6 +28,20 @@ func (s *Store) At(ctx context.Context, at Point) (View, error) {
 	if err != nil {
 		return nil, err
 	}
+	if seq == s.history.Head().Seq {
+		view, err := s.View(ctx, seq)
+		if err != nil || view.Seq() == seq {
+			return view, err
+		}
+		if err := view.Close(); err != nil { // the store has gone on meanwhile
+			return nil, err
+		}
+	}
+	return asView(s.pinAt(ctx, seq))
+}
+
+// pinAt makes a view of an earlier state.
+func (s *Store) pinAt(ctx context.Context, seq uint64) (*pinned, error) {
 	dir, err := os.MkdirTemp(s.opts.Path, "asof-")
 	if err != nil {
 		return nil, events.Errorf(events.CodeUnavailable, "views at seq %d: %w", seq, err)
@@ -48,16 +65,16 @@ func (s *Store) At(ctx context.Context, at Point) (View, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close(), os.RemoveAll(dir))
 	}
-	return &asOf{view, db, dir}, nil
+	view.file = &asOf{db, dir}
+	return view, nil
 }
 
 // asOf is a view whose files go with it.
 type asOf struct {
-	View
 	db  *views.DB
 	dir string
 }
 
 func (a *asOf) Close() error {
-	return errors.Join(a.View.Close(), a.db.Close(), os.RemoveAll(a.dir))
+	return errors.Join(a.db.Close(), os.RemoveAll(a.dir))
 }

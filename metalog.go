@@ -21,6 +21,10 @@ type MetadataStore interface {
 	// View pins the views as they are now, and at least at minSeq: it waits for
 	// that. Close it soon.
 	View(ctx context.Context, minSeq uint64) (View, error)
+	// At returns the views as they were at a point: View.Seq tells the record that
+	// it came to. Now, and the head, give what View gives. It is ErrOutOfRange for
+	// a point beyond the head, and for one whose records are gone. Close it soon.
+	At(ctx context.Context, at Point) (View, error)
 	// Plan returns the events that a command would append now, the whole
 	// cascade included, and appends nothing.
 	Plan(ctx context.Context, cmd Command, opts ...CommandOption) ([]events.EventView, error)
