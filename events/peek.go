@@ -33,7 +33,7 @@ func peekEnvelope(data []byte) (p peeker, seq uint64, t Time, err error) {
 	return p, seq, t, err
 }
 
-// The CBOR major types in an envelope's beginning (RFC 8949, 3.1).
+// The CBOR major types (RFC 8949, 3.1) but for tags, which no record has.
 const (
 	cborUint     = 0
 	cborNegative = 1
@@ -41,7 +41,7 @@ const (
 	cborText     = 3
 	cborArray    = 4
 	cborMap      = 5
-	cborTag      = 6
+	cborSimple   = 7
 )
 
 // peeker reads heads of CBOR items one after the other.

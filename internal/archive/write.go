@@ -39,6 +39,7 @@ var encoders = sync.Pool{New: func() any {
 type segmentWriter struct {
 	m       Manifest
 	types   map[events.Type]uint64
+	outline events.Outline // used again
 	data    []byte // the file so far
 	packer  eventlog.Packer
 	plain   []byte // a pack, used again
@@ -86,8 +87,11 @@ func (w *segmentWriter) add(at eventlog.Located) error {
 	if err := w.packer.Add(at.Frame); err != nil {
 		return err
 	}
-	if err := events.CountTypes(at.Encoded(), w.types); err != nil {
+	if err := w.outline.Read(at.Encoded()); err != nil {
 		return events.Errorf(events.CodeCorrupt, "archive: segment %s, seq %d, byte %d: %w", at.Segment, at.Seq, at.Offset, err)
+	}
+	for i := range w.outline.Facts {
+		w.types[w.outline.Facts[i].Type]++
 	}
 	w.entry = eventlog.AppendEntry(w.entry[:0], at.Frame)
 	w.segment.Write(w.entry) // never fails

@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 
 	"internal/sample":     {},
 	"internal/sample/gen": {".", "events"},
+	"internal/benchlog":   {"events", "views", "projector", "replay", "internal/durable", "internal/eventlog"},
 	"internal/storetest":  {".", "events", "views", "projector", "replay", "internal/eventlog"},
 
 	"cmd/metalog": {"cmd/metalog/command"},
