@@ -54,6 +54,10 @@ type Options struct {
 	// SnapshotBytes is what snapshots may take together; the two newest stay
 	// whatever they take. 0: 2 GiB.
 	SnapshotBytes int64
+	// AsOfBytes is what views of earlier states, which [Store.At] makes, may take
+	// together on disk to be there for the next who asks. 0: 1 GiB; negative: none
+	// is kept.
+	AsOfBytes int64
 	// MinFreeBytes of disk are kept in reserve: writes are refused before. 0: 64
 	// MiB; negative: none.
 	MinFreeBytes int64
@@ -125,6 +129,7 @@ type Store struct {
 	history Log
 	db      *views.DB
 
+	asOf         *replay.AsOf // views of earlier states
 	snapshots    replay.Snapshots
 	snapshotting sync.Mutex // held to create and remove snapshots
 	// snapshotsChanged is closed, and another one put in its place, when they have
@@ -225,6 +230,9 @@ func (s *Store) openData(ctx context.Context) (err error) {
 		s.log = s.opts.wrap(file)
 	}
 	s.history = s.log
+	if err := s.openAsOf(); err != nil {
+		return err
+	}
 	if s.db == nil {
 		if err := s.recoverViews(ctx); err != nil {
 			return err
@@ -347,7 +355,8 @@ func (s *Store) failed() error {
 }
 
 // Close does what was asked for before, brings the views to disk and gives the
-// directory back. Open views must be closed by then, or it waits for them.
+// directory back. Open views must be closed by then, or it waits for them; those of
+// earlier states it does not wait for.
 func (s *Store) Close() error {
 	s.sending.Lock()
 	if s.closed {
@@ -371,6 +380,9 @@ func (s *Store) Close() error {
 // closeData closes what openData opened, as far as it came.
 func (s *Store) closeData() error {
 	var errs []error
+	if s.asOf != nil {
+		errs = append(errs, s.asOf.Close())
+	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}

@@ -34,7 +34,7 @@ func (p *peeker) envelope() (seq uint64, t Time, prev Hash, err error) {
 	return seq, t, prev, nil
 }
 
-// The CBOR major types that are read and written here (RFC 8949, 3.1).
+// The CBOR major types (RFC 8949, 3.1) but for tags, which no record has.
 const (
 	cborUint     = 0
 	cborNegative = 1
@@ -42,6 +42,7 @@ const (
 	cborText     = 3
 	cborArray    = 4
 	cborMap      = 5
+	cborSimple   = 7
 )
 
 // peeker reads CBOR items one after the other.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/client"
 	"github.com/metalog/metalog/internal/natsdial"
 )
@@ -50,9 +51,11 @@ type app struct {
 	commandID  string
 	reason     string
 	ifRevision *uint64
+	at         metalog.Point
 	nats       natsdial.Credentials // of the flags alone: see natsCredentials
 
 	dataGiven bool // --data was given
+	atGiven   bool // --at was given
 	dryRun    bool // of the commands that have the flag
 	begun     bool // flags and arguments are right, the command itself runs
 }
@@ -100,7 +103,11 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.commandID, "command-id", "", "make a write idempotent: the same id again changes nothing")
 	f.StringVar(&a.reason, "reason", "", "why, for the record")
 	f.Var(optionalUint64(&a.ifRevision), "if-revision", "write only if the entity has this revision (0: does not exist)")
+	f.Var(point{&a.at}, "at", "show what was there at a `POINT`: a seq, a time, -2h, 'yesterday 14:00'")
 	a.natsFlags(f)
+	if err := root.RegisterFlagCompletionFunc("at", completePoint); err != nil {
+		panic(err) // no such flag: no test of the command gets past its start
+	}
 }
 
 func fromEnv(name, otherwise string) string {
