@@ -29,7 +29,10 @@ func CatchUpTo(ctx context.Context, db *views.DB, log events.Reader, to uint64, 
 	if err := tx.Begin(); err != nil {
 		return err
 	}
-	if err := applyAll(ctx, tx, log, to, progress); err != nil {
+	tx.BeginLoad()
+	err := applyAll(ctx, tx, log, to, progress)
+	tx.EndLoad()
+	if err != nil {
 		return err
 	}
 	state, err := tx.Seal(false)
