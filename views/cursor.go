@@ -86,6 +86,7 @@ func (r *Reader) cursors(b bounds) ([]cursor, error) {
 	if r.base == nil {
 		return nil, errClosed
 	}
+	r.order()
 	active := r.active
 	if r.live {
 		active = active.Copy()
