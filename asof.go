@@ -61,3 +61,6 @@ type asOf struct {
 func (a *asOf) Close() error {
 	return errors.Join(a.View.Close(), a.db.Close(), os.RemoveAll(a.dir))
 }
+
+// reader gives the rows under the view.
+func (a *asOf) reader() *views.Reader { return a.View.(*pinned).reader() }
