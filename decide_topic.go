@@ -174,9 +174,10 @@ func (c DeleteTopic) decide(d *decision) error {
 		return events.Errorf(events.CodeForbidden, "topic %q: internal topics can't be deleted", c.Name)
 	}
 	deleted := &events.TopicDeleted{TopicRef: refOf(topic)}
-	deleted.Purging, err = d.cascade(d.emit(deleted), belowTopic(d.view, refOf(topic)))
+	root := d.emit(deleted)
+	deleted.Purging, err = d.cascade(root, belowTopic(d.view, refOf(topic)))
 	if d.plan && deleted.Purging {
-		d.derive(0, &events.TopicPurged{TopicRef: refOf(topic)})
+		d.derive(root, &events.TopicPurged{TopicRef: refOf(topic)})
 	}
 	return err
 }
