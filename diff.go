@@ -7,13 +7,24 @@ import (
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/replay"
+	"github.com/metalog/metalog/views"
 )
 
 // Difference is an entity that is not the same at two points.
 type Difference = replay.Difference
 
+// What became of an entity: see [Difference.Kind].
+const (
+	DiffAdded   = replay.Added
+	DiffRemoved = replay.Removed
+	DiffChanged = replay.Changed
+)
+
 // DiffOptions select differences.
 type DiffOptions = replay.DiffOptions
+
+// Place is where a difference stands in the order of all.
+type Place = views.Place
 
 // Diff is what differs between two points.
 type Diff struct {

@@ -174,7 +174,9 @@ var partsOf = map[reflect.Type]func(reflect.Value) map[string]reflect.Value{
 	reflect.TypeFor[[]events.PendingOffset](): namedBy(func(o events.PendingOffset) string { return o.Group + "/" + partitionName(o.Topic, o.Partition) }),
 }
 
-func partitionName(topic string, partition int32) string { return topic + "/" + strconv.Itoa(int(partition)) }
+func partitionName(topic string, partition int32) string {
+	return topic + "/" + strconv.Itoa(int(partition))
+}
 
 // namedBy takes a list apart by the names of its elements. Of elements with one
 // name, which endpoints may have, the later ones are numbered.

@@ -65,16 +65,17 @@ type GroupEntity struct {
 // two views of one log.
 type Place []byte
 
-// String writes the place as text, empty for none.
-func (p Place) String() string { return hex.EncodeToString(p) }
+// MarshalText writes the place as hexadecimal digits.
+func (p Place) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, p), nil }
 
-// ParsePlace reads what String wrote.
-func ParsePlace(s string) (Place, error) {
-	place, err := hex.DecodeString(s)
+// UnmarshalText reads what MarshalText wrote.
+func (p *Place) UnmarshalText(text []byte) error {
+	place, err := hex.DecodeString(string(text))
 	if err != nil || len(place) > 0 && int(place[0]) >= len(families) {
-		return nil, events.Errorf(events.CodeInvalid, "%q is no place in a comparison", s)
+		return events.Errorf(events.CodeInvalid, "%q is no place among differences", text)
 	}
-	return place, nil
+	*p = place
+	return nil
 }
 
 // ChangesOptions say what to compare. The zero value is everything.
