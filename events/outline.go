@@ -28,16 +28,11 @@ type RawFact struct {
 
 // Read reads the outline of an encoded record, in place of what o was before.
 func (o *Outline) Read(data []byte) error {
-	seq, at, _, err := PeekRecord(data)
+	p := peeker{data: data}
+	seq, at, _, err := p.envelope()
 	if err != nil {
 		return err
 	}
-	p := peeker{data: data}
-	p.head(cborArray)
-	p.skip() // version
-	p.skip() // seq
-	p.skip() // time
-	p.skip() // prev
 	*o = Outline{Seq: seq, Time: at, Facts: o.Facts[:0]}
 	o.meta = p.item()
 	o.Cause = metaCause(o.meta)
@@ -166,17 +161,17 @@ func (o *Outline) Place(i int) (Place, error) {
 	p.head(cborMap)
 	if f.Type == TypeOffsetCommitted {
 		p.skipField(1)
-		p.expect(2)
+		p.key(2)
 		at.GroupID = p.head(cborUint)
 		p.skipField(3)
-		p.expect(4)
+		p.key(4)
 		at.TopicID = p.uuid()
-		p.expect(5)
+		p.key(5)
 	} else {
 		p.skipField(1)
-		p.expect(2)
+		p.key(2)
 		at.TopicID = p.uuid()
-		p.expect(3)
+		p.key(3)
 	}
 	at.Partition = int32(p.int64())
 	if p.bad {
@@ -200,13 +195,8 @@ func (o *Outline) placeOfOther(i int) (Place, error) {
 	return Place{}, Errorf(CodeInvalid, "%s is no event of a high rate", event.Type())
 }
 
-// expect reads the key of a map's next field.
-func (p *peeker) expect(key uint64) {
-	p.bad = p.head(cborUint) != key || p.bad
-}
-
-func (p *peeker) skipField(key uint64) {
-	p.expect(key)
+func (p *peeker) skipField(key byte) {
+	p.key(key)
 	p.skip()
 }
 

@@ -13,6 +13,9 @@ func PeekRecord(data []byte) (seq uint64, t Time, prev Hash, err error) {
 	return p.envelope()
 }
 
+// envelopeFields is how many items a record's array has.
+const envelopeFields = 6
+
 // envelope reads up to and including the previous record's hash.
 func (p *peeker) envelope() (seq uint64, t Time, prev Hash, err error) {
 	fields := p.head(cborArray)
@@ -21,7 +24,7 @@ func (p *peeker) envelope() (seq uint64, t Time, prev Hash, err error) {
 	t = Time(p.head(cborUint))
 	size := p.head(cborBytes)
 	switch {
-	case p.bad || fields != 6 || t < 0 || size != uint64(len(prev)) || p.left() < len(prev) || seq == 0:
+	case p.bad || fields != envelopeFields || t < 0 || size != uint64(len(prev)) || p.left() < len(prev) || seq == 0:
 		err = Errorf(CodeCorrupt, "not a record")
 	case version != recordVersion:
 		err = Errorf(CodeCorrupt, "record version %d is not known (newest: %d); a newer metalog wrote it", version, recordVersion)

@@ -27,6 +27,7 @@ type Reader struct {
 	at      Checkpoint
 	live    bool                     // active changes between reads: this is a Tx
 	active  *rows                    // newest layer
+	under   *rows                    // of a scratch: the newest layer of what it is over; else nil
 	frozen  *rows                    // older layer, nil: none
 	base    *bbolt.Tx                // oldest layer, nil: the read point is closed
 	buckets [bucketEnd]*bbolt.Bucket // of base, filled as they are asked for
@@ -76,8 +77,11 @@ func (r *Reader) getFromLayers(k key) (value []byte, found bool, err error) {
 	if value, known := r.active.Get(string(k)); known {
 		return value, value != nil, nil
 	}
-	if r.frozen != nil {
-		if value, known := r.frozen.Get(string(k)); known {
+	for _, layer := range [...]*rows{r.under, r.frozen} {
+		if layer == nil {
+			continue
+		}
+		if value, known := layer.Get(string(k)); known {
 			return value, value != nil, nil
 		}
 	}

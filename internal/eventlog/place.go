@@ -127,3 +127,13 @@ func LastBy(frames iter.Seq2[Frame, error], in Segment, t events.Time) (uint64, 
 	}
 	return seq, nil
 }
+
+// SegmentSize returns the bytes that a segment's file has, which is named by its
+// first seq.
+func (f *File) SegmentSize(first uint64) (int64, error) {
+	size, err := f.opts.disk.size(segmentPath(f.dir, first))
+	if err != nil {
+		return 0, f.readError(err, first)
+	}
+	return size, nil
+}

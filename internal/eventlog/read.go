@@ -15,6 +15,9 @@ func (f *File) cleanPath() string { return filepath.Join(f.dir, cleanFile) }
 // First implements [events.Reader].
 func (f *File) First() uint64 { return f.state.Load().start.First }
 
+// Start tells where the log starts.
+func (f *File) Start() Start { return f.state.Load().start }
+
 // Head implements [events.Reader].
 func (f *File) Head() events.Head { return f.state.Load().head }
 

@@ -48,7 +48,7 @@ func (c *chain) link(f Frame) *defect {
 // Located is a frame and where it stands.
 type Located struct {
 	Frame
-	Segment string // file name in the log directory
+	Segment string // file name in the log directory, or in the archive
 	Offset  int64  // of the frame's entry in the segment file, in bytes
 }
 
