@@ -69,6 +69,3 @@ func (s *Store) openAsOf() (err error) {
 	})
 	return err
 }
-
-// reader gives the rows under the view.
-func (a *asOf) reader() *views.Reader { return a.View.(*pinned).reader() }
