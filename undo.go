@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/metalog/metalog/events"
-	"github.com/metalog/metalog/views"
 )
 
 // PlanUndo returns what [Store.Undo] would do now, and what stands in its way, and
@@ -97,6 +96,3 @@ func notNil[T any](list []T) []T {
 	}
 	return list
 }
-
-// reader gives the rows under a view.
-func (p *pinned) reader() *views.Reader { return &p.snapshot.Reader }
