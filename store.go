@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/replay"
@@ -72,6 +73,20 @@ type Options struct {
 	// offsets.retention.check.interval.ms. 0: 10 minutes.
 	OffsetsCheckInterval time.Duration
 
+	// ArchiveTo is where the log's archive is, if that is not where the log says:
+	// a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME. See [Store.Archive].
+	ArchiveTo string
+	// ArchivePolicy says what is moved to the archive by itself. The zero policy:
+	// nothing is.
+	ArchivePolicy ArchivePolicy
+	// ArchiveInterval is how often that is looked at, and after each snapshot. 0: 10
+	// minutes.
+	ArchiveInterval time.Duration
+	// Needed, if not nil, returns the first seq that somebody outside the store still
+	// has to read from the log, such as the publisher: it is not moved to the archive,
+	// and neither is what follows it.
+	Needed func() uint64
+
 	// Throttle, if not nil, is called before each command of [HighRateOps] is
 	// taken, and may hold it up: as when whoever follows the log is too far
 	// behind. Its error is the command's, which is then not done; it has to return
@@ -100,6 +115,7 @@ func (o Options) withDefaults() Options {
 	defaultTo(&o.OffsetsRetention, 7*24*time.Hour)
 	defaultTo(&o.SweepInterval, 10*time.Second)
 	defaultTo(&o.OffsetsCheckInterval, 10*time.Minute)
+	defaultTo(&o.ArchiveInterval, 10*time.Minute)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -125,6 +141,13 @@ type Store struct {
 	opts Options
 	lock *eventlog.DirLock
 	log  eventlog.Log
+	file *eventlog.File // what log writes to
+	// archive has the records that are not in the log any more.
+	archive   *archive.Opener
+	archiving sync.Mutex // held to write to the archive
+	// front is held for reading by those who read the log's files themselves, and for
+	// writing to remove some.
+	front sync.RWMutex
 	// history is what reads of records go to: log and archive as one.
 	history Log
 	db      *views.DB
@@ -135,6 +158,8 @@ type Store struct {
 	// snapshotsChanged is closed, and another one put in its place, when they have
 	// changed; never nil.
 	snapshotsChanged atomic.Pointer[chan struct{}]
+
+	undoing sync.Mutex // held to undo
 
 	queue     chan *request
 	flush     chan struct{} // one slot: there are rows to flush
@@ -226,10 +251,11 @@ func (s *Store) openData(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.file = file
 	if s.log = file; s.opts.wrap != nil {
 		s.log = s.opts.wrap(file)
 	}
-	s.history = s.log
+	s.joinArchive(ctx)
 	if err := s.openAsOf(); err != nil {
 		return err
 	}
@@ -238,7 +264,10 @@ func (s *Store) openData(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return projector.CatchUp(ctx, s.db, s.log, nil)
+	if err := projector.CatchUp(ctx, s.db, s.history, nil); err != nil {
+		return err
+	}
+	return s.checkArchive(ctx)
 }
 
 // create gives a new log its first record.
@@ -269,6 +298,7 @@ func (s *Store) start() {
 	s.background.Go(func() { s.continueCascades(ctx) })
 	s.background.Go(func() { s.sweep(ctx) })
 	s.background.Go(func() { s.takeSnapshots(ctx) })
+	s.background.Go(func() { s.keepArchiving(ctx) })
 }
 
 // Execute implements [Executor].

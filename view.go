@@ -30,15 +30,6 @@ func (p *pinned) Close() error {
 	return err
 }
 
-// rows returns what reads the rows of a view of this process.
-func rows(v View) (*views.Reader, bool) {
-	p, ok := v.(*pinned)
-	if !ok {
-		return nil, false
-	}
-	return &p.snapshot.Reader, true
-}
-
 // pin makes a view of what db shows now.
 func pin(db *views.DB, info func(*views.Reader) (Info, error)) (*pinned, error) {
 	snapshot, err := db.Snapshot()
@@ -98,12 +89,17 @@ func infoOfViews(db *views.DB, r *views.Reader) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
+	next, err := r.NextProducerID()
+	if err != nil {
+		return Info{}, err
+	}
 	at := r.Checkpoint()
 	return Info{
 		LogID: epoch.LogID, Epoch: epoch.Epoch, Fork: epoch.Fork,
 		Seq: at.Seq, Head: at.Head(), Time: at.Time, Digest: at.Digest,
 		Checkpoint: db.Flushed().Seq,
 		Records:    at.Seq, Events: at.Events, Entities: r.Counts(),
+		NextProducerID: next,
 	}, nil
 }
 

@@ -76,6 +76,8 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"restore":  func(*rapid.T) { r.restoreStep() },
 		"as of":    func(*rapid.T) { r.asOfStep() },
 		"damage":   func(*rapid.T) { r.damageStep() },
+		"diff":     func(*rapid.T) { r.diffStep() },
+		"export":   func(*rapid.T) { r.exportStep() },
 	}
 	for name, commands := range map[string]func(){
 		"topic":       r.topicStep,
