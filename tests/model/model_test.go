@@ -40,7 +40,7 @@ func TestStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		tb := newScope(t, rt)
 		defer tb.finish()
-		r := &run{T: rt, tb: tb, model: newModel()}
+		r := &run{T: rt, tb: tb, model: newModel(), answers: map[uint64]string{}}
 		r.Store = storetest.Open(tb, func(o *metalog.Options) {
 			o.DigestEvery, o.SegmentSize = 10, 4096
 			o.MaxPendingBytes = rapid.SampledFrom([]int64{0, 4096}).Draw(rt, "pending bytes")
@@ -74,6 +74,8 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"rebuild":  func(*rapid.T) { r.rebuildStep() },
 		"snapshot": func(*rapid.T) { r.snapshotStep() },
 		"restore":  func(*rapid.T) { r.restoreStep() },
+		"as of":    func(*rapid.T) { r.asOfStep() },
+		"damage":   func(*rapid.T) { r.damageStep() },
 		"diff":     func(*rapid.T) { r.diffStep() },
 		"export":   func(*rapid.T) { r.exportStep() },
 	}
@@ -126,9 +128,10 @@ func newModel() *model {
 type run struct {
 	*storetest.Store
 	*rapid.T
-	tb    *scope
-	model *model
-	notes []metalog.Info // after commands, by seq
+	tb      *scope
+	model   *model
+	notes   []metalog.Info    // after commands, by seq
+	answers map[uint64]string // to all reads, at some seqs
 
 	commands int             // how many were given
 	last     metalog.Command // the last that was done
