@@ -68,6 +68,10 @@ type Options struct {
 	// offsets.retention.check.interval.ms. 0: 10 minutes.
 	OffsetsCheckInterval time.Duration
 
+	// IndexHistory keeps the index of history current in the background, for
+	// [Store.History] and the like. Else each of those first indexes what is new.
+	IndexHistory bool
+
 	// Throttle, if not nil, is called before each command of [HighRateOps] is
 	// taken, and may hold it up: as when whoever follows the log is too far
 	// behind. Its error is the command's, which is then not done; it has to return
@@ -130,6 +134,8 @@ type Store struct {
 	// snapshotsChanged is closed, and another one put in its place, when they have
 	// changed; never nil.
 	snapshotsChanged atomic.Pointer[chan struct{}]
+
+	index historyIndex // of history; opened when it is first asked for
 
 	queue     chan *request
 	flush     chan struct{} // one slot: there are rows to flush
@@ -261,6 +267,9 @@ func (s *Store) start() {
 	s.background.Go(func() { s.continueCascades(ctx) })
 	s.background.Go(func() { s.sweep(ctx) })
 	s.background.Go(func() { s.takeSnapshots(ctx) })
+	if s.opts.IndexHistory {
+		s.background.Go(func() { s.followHistory(ctx) })
+	}
 }
 
 // Execute implements [Executor].
@@ -370,7 +379,7 @@ func (s *Store) Close() error {
 
 // closeData closes what openData opened, as far as it came.
 func (s *Store) closeData() error {
-	var errs []error
+	errs := []error{s.index.close()}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}

@@ -5,4 +5,5 @@ const (
 	LogDir       = "log"
 	ViewsFile    = "views.db"
 	SnapshotsDir = "snapshots"
+	HistoryFile  = "history.db" // the index of history, which can be deleted
 )

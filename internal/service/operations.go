@@ -99,6 +99,9 @@ var viewReads = []operation[Viewer]{
 var storeReads = []operation[*metalog.Store]{
 	query(wire.ReadEvents, readEvents),
 	query(wire.PlanEvents, plan),
+	query(wire.ReadHistory, readHistory),
+	query(wire.ReadCascade, readCascade),
+	query(wire.AskBlame, blame),
 	query(wire.Verify, verify),
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
