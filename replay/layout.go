@@ -6,4 +6,5 @@ const (
 	ViewsFile    = "views.db"
 	SnapshotsDir = "snapshots"
 	HistoryFile  = "history.db" // the index of history, which can be deleted
+	AsOfDir      = "asof"
 )

@@ -61,6 +61,13 @@ type (
 	Directory struct {
 		Dir string `json:"dir"` // absolute
 	}
+	// Diff asks what differs between two points.
+	Diff struct {
+		From     metalog.Point `json:"from,omitzero"`
+		To       metalog.Point `json:"to,omitzero"`
+		Entities []string      `json:"entities,omitempty"`
+		After    metalog.Place `json:"after,omitempty"` // Next of the page before
+	}
 	// Plan has a command of which only the events are wanted.
 	Plan struct {
 		Op      string          `json:"op"`
@@ -86,6 +93,14 @@ type TreePage struct {
 type Blame struct {
 	Entity string        `json:"entity"`
 	At     metalog.Point `json:"at,omitzero"` // zero: now
+}
+
+// DiffPage is a part of what differs between two points.
+type DiffPage struct {
+	From        metalog.PointState `json:"from"`
+	To          metalog.PointState `json:"to"`
+	Differences []json.RawMessage  `json:"differences"`    // each a metalog.Difference
+	Next        metalog.Place      `json:"next,omitempty"` // After of the next page, between the seqs of From and To; none: that was all
 }
 
 // The read operations.
@@ -125,8 +140,8 @@ var (
 	ReadHistory = Query[metalog.HistoryQuery, TreePage]{"history.read"}
 	ReadCascade = Query[metalog.CascadeQuery, TreePage]{"history.cascade"}
 	AskBlame    = Query[Blame, metalog.BlameReport]{"history.blame"}
-
-	Verify = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
+	Verify      = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
+	ReadDiff    = Query[Diff, DiffPage]{"diff"}
 
 	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
 	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}

@@ -25,7 +25,8 @@ var allowed = map[string][]string{
 	"internal/durable":  {},
 	"internal/eventlog": {"events", "internal/durable"},
 	"internal/history":  {"events", "internal/eventlog"},
-	".":                 {"events", "views", "projector", "replay", "internal/eventlog", "internal/durable", "internal/history"},
+	"internal/archive":  {"events", "internal/durable", "internal/eventlog"},
+	".":                 {"events", "views", "projector", "replay", "internal/archive", "internal/eventlog", "internal/durable", "internal/history"},
 
 	"internal/logread":    {"events", "internal/eventlog"},
 	"publisher":           {"events", "views", "projector", "replay", "internal/durable", "internal/eventlog", "internal/logread"},
@@ -37,11 +38,13 @@ var allowed = map[string][]string{
 
 	"internal/sample":     {},
 	"internal/sample/gen": {".", "events"},
+	"internal/benchlog":   {"events", "views", "projector", "replay", "internal/durable", "internal/eventlog"},
 	"internal/storetest":  {".", "events", "views", "projector", "replay", "internal/eventlog"},
 
 	"cmd/metalog": {"cmd/metalog/command"},
 	"cmd/metalog/command": {
 		".", "events", "replay", "publisher", "client",
+		"internal/durable", // an export's file
 		"internal/natsdial", "internal/natsserver", "internal/sample", "internal/service",
 	},
 
@@ -56,6 +59,8 @@ var owners = map[string][]string{
 	"github.com/fxamacker/cbor":         {"events"},
 	"github.com/tidwall/wal":            {"internal/eventlog"},
 	"github.com/gofrs/flock":            {"internal/eventlog"},
+	"github.com/minio":                  {"internal/archive"},
+	"github.com/klauspost/compress":     {"internal/archive"},
 	"github.com/tidwall/btree":          {"views"},
 	"go.etcd.io/bbolt":                  {"views", "internal/history", "internal/storetest"},
 	"github.com/nats-io/nats-server":    {"internal/natsserver", "cmd/metalog/command"},
