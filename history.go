@@ -48,6 +48,9 @@ func (x *historyIndex) close() error {
 	return x.index.Close()
 }
 
+// ParseEventRef reads SEQ or SEQ.INDEX.
+func ParseEventRef(s string) (EventRef, error) { return replay.ParseEventRef(s) }
+
 // historian answers questions about the past.
 func (s *Store) historian(ctx context.Context) (replay.Historian, error) {
 	index, err := s.index.open(func() (history.Options, error) {

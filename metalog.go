@@ -174,6 +174,8 @@ type (
 	EventRef     = replay.EventRef
 	TreeEvent    = replay.TreeEvent
 	BlameReport  = replay.BlameReport
+	BlameField   = replay.BlameField
+	Blamed       = replay.Blamed
 )
 
 // Info tells where a state stands in the log and what it holds. Of an earlier state
