@@ -105,6 +105,9 @@ var viewReads = []operation[timeViewer]{
 var storeReads = []operation[*metalog.Store]{
 	query(wire.ReadEvents, readEvents),
 	query(wire.PlanEvents, plan),
+	query(wire.ReadHistory, readHistory),
+	query(wire.ReadCascade, readCascade),
+	query(wire.AskBlame, blame),
 	query(wire.Verify, verify),
 	query(wire.ReadDiff, diff),
 	query(wire.CreateSnapshot, createSnapshot),
