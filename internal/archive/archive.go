@@ -281,3 +281,30 @@ func (a *Archive) damaged(n name, seq uint64, offset int64, format string, args 
 func (a *Archive) missing(f file) error {
 	return a.damaged(f.name, f.first, 0, "seqs %d to %d are missing, no file of the archive ends with them", f.first, f.last)
 }
+
+// Size returns how many files the archive has, and their bytes, compressed.
+func (a *Archive) Size() (files int, bytes int64) {
+	for _, f := range a.have.Load().files {
+		if !f.missing {
+			files, bytes = files+1, bytes+f.bytes
+		}
+	}
+	return files, bytes
+}
+
+// Manifests reads those of all files, the oldest first. A file that is missing is
+// ErrCorrupt.
+func (a *Archive) Manifests(ctx context.Context) ([]*Manifest, error) {
+	var list []*Manifest
+	for _, f := range a.have.Load().files {
+		if f.missing {
+			return list, a.missing(f)
+		}
+		m, err := a.manifest(ctx, f.name)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
