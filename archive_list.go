@@ -74,13 +74,15 @@ func (s *Store) ListArchive(ctx context.Context) (ArchiveStatus, error) {
 			return status, events.Errorf(events.CodeCorrupt, "archive %s: what it tells of its base can't be read: %w", a, err)
 		}
 	}
-	manifests, err := a.Manifests(ctx)
-	for _, m := range manifests {
+	for m, err := range a.Files(ctx) {
+		if err != nil {
+			return status, err
+		}
 		status.Bytes += m.SegmentBytes
 		status.Segments = append(status.Segments, ArchiveFile{
 			ArchivedSegment: ArchivedSegment{FirstSeq: m.FirstSeq, LastSeq: m.LastSeq, Bytes: m.SegmentBytes, FileBytes: m.FileBytes},
 			File:            m.File(), FirstTime: m.FirstTime, LastTime: m.LastTime, Events: m.Events,
 		})
 	}
-	return status, err
+	return status, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -292,19 +293,22 @@ func (a *Archive) Size() (files int, bytes int64) {
 	return files, bytes
 }
 
-// Manifests reads those of all files, the oldest first. A file that is missing is
-// ErrCorrupt.
-func (a *Archive) Manifests(ctx context.Context) ([]*Manifest, error) {
-	var list []*Manifest
-	for _, f := range a.have.Load().files {
-		if f.missing {
-			return list, a.missing(f)
+// Files reads the manifests of all files, the oldest first. It goes on after an
+// error, which is ErrCorrupt for a file that is missing or whose manifest is damaged.
+func (a *Archive) Files(ctx context.Context) iter.Seq2[*Manifest, error] {
+	return func(yield func(*Manifest, error) bool) {
+		for _, f := range a.have.Load().files {
+			m, err := a.manifestOf(ctx, f)
+			if !yield(m, err) {
+				return
+			}
 		}
-		m, err := a.manifest(ctx, f.name)
-		if err != nil {
-			return list, err
-		}
-		list = append(list, m)
 	}
-	return list, nil
+}
+
+func (a *Archive) manifestOf(ctx context.Context, f file) (*Manifest, error) {
+	if f.missing {
+		return nil, a.missing(f)
+	}
+	return a.manifest(ctx, f.name)
 }
