@@ -113,6 +113,9 @@ var storeReads = []operation[*metalog.Store]{
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
 	query(wire.Backup, backup),
+	query(wire.Archive, archive),
+	query(wire.ListArchive, listArchive),
+	query(wire.PruneArchive, pruneArchive),
 }
 
 // info is the operation that tells of the store, and of the server around it.

@@ -146,4 +146,8 @@ var (
 	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
 	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}
 	Backup         = Query[Directory, metalog.BackupReport]{"backup"}
+
+	Archive      = Query[metalog.ArchiveOptions, metalog.ArchiveReport]{"archive"}
+	ListArchive  = Query[Nothing, metalog.ArchiveStatus]{"archive.list"}
+	PruneArchive = Query[metalog.PruneOptions, metalog.PruneReport]{"archive.prune"}
 )
