@@ -2,6 +2,7 @@ package metalog
 
 import (
 	"context"
+	"errors"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/views"
@@ -41,7 +42,7 @@ func (s *Store) Undo(ctx context.Context, opts UndoOptions, cmdOpts ...CommandOp
 		return UndoReport{}, err
 	}
 	report := UndoReport{UndoSummary: p.summary(), Results: []Result{}}
-	if err := report.refusal(opts.Force); err != nil {
+	if err := report.Refusal(opts.Force); err != nil || len(p.parts) == 0 {
 		return report, err
 	}
 	o.Cause = &events.Position{Seq: opts.Seq}
@@ -52,7 +53,19 @@ func (s *Store) Undo(ctx context.Context, opts UndoOptions, cmdOpts ...CommandOp
 		}
 		report.Results = append(report.Results, result)
 	}
-	return report, nil
+	err = s.compareUndone(p)
+	report.UndoSummary = p.summary()
+	return report, err
+}
+
+// compareUndone replaces what the plan expected to differ by what does.
+func (s *Store) compareUndone(p *undoPlan) (err error) {
+	snapshot, err := s.db.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	return p.compare(&snapshot.Reader, p.after.made)
 }
 
 // undoPart appends one record of an undo.
@@ -69,10 +82,10 @@ func (s *Store) undoPart(ctx context.Context, p *undoPlan, i int, opts CommandOp
 	}
 	opts.ID = undoID(p.opts.Seq, number, i == len(p.parts)-1)
 	result, err := s.Execute(ctx, cmd, opts)
-	if err != nil || i == len(p.parts)-1 {
+	if err != nil {
 		return result, err
 	}
-	return result, p.after.read(ctx, s.log, result.Seq, result.Seq) // what it made, for the next one
+	return result, p.after.read(ctx, s.log, result.Seq, result.Seq) // what it made anew
 }
 
 func undoCommandOptions(opts []CommandOption) (CommandOptions, error) {

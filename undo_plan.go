@@ -20,7 +20,9 @@ type undoPlan struct {
 	targets []target // in the order of their events
 	asked   map[target]events.Type
 	was     map[target]row // the views before
+	given   []UndoLoss     // what can't come back, whatever is done
 	after   *aftermath
+	done    map[target]bool // brought back by earlier undos
 	parts   []undoPart
 	seq     uint64      // of the first part, if nothing comes in between
 	now     events.Time // of the plan
@@ -80,6 +82,7 @@ func (p *undoPlan) readBefore(ctx context.Context, s *Store) (err error) {
 	if err := p.losePlacesInTransactions(rows.reader()); err != nil {
 		return err
 	}
+	p.given = slices.Clone(p.Lost)
 	p.leaveToOwners()
 	return p.refuseIrreversible()
 }
@@ -207,7 +210,7 @@ func (p *undoPlan) refuseIrreversible() error {
 		if len(changed) > 0 && !slices.ContainsFunc(changed, func(t target) bool { return left[t] }) {
 			continue
 		}
-		return events.Errorf(events.CodeInvalid, "undo of seq %d: %s of %s can't be undone: %s", p.opts.Seq, f.Event.Type(), f.Event.Entity(), why)
+		return events.Errorf(events.CodeInvalid, "seq %d: %s of %s can't be undone: %s", p.opts.Seq, f.Event.Type(), f.Event.Entity(), why)
 	}
 	return nil
 }
@@ -275,7 +278,8 @@ func (p *undoPlan) readNow(ctx context.Context, s *Store, head uint64) (err erro
 	if err := p.simulate(u, steps); err != nil || p.blocked() {
 		return err
 	}
-	return p.compare(u)
+	p.done = maps.Clone(p.after.done) // before this undo adds to it
+	return p.compare(u.view, u.made)
 }
 
 func (p *undoPlan) blocked() bool {
@@ -288,7 +292,7 @@ func (p *undoPlan) steps(now *views.Reader) ([]undoStep, error) {
 	var steps []undoStep
 	configs := map[target]int{} // places in steps
 	for _, t := range p.targets {
-		if p.after.isDone(t) {
+		if isDone(p.after.done, t) {
 			continue
 		}
 		at := t

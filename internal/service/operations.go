@@ -100,6 +100,8 @@ var storeReads = []operation[*metalog.Store]{
 	query(wire.ReadEvents, readEvents),
 	query(wire.PlanEvents, plan),
 	query(wire.Verify, verify),
+	query(wire.PlanUndo, planUndo),
+	query(wire.Undo, undo),
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
 	query(wire.Backup, backup),

@@ -110,6 +110,9 @@ var (
 	PlanEvents = Query[Plan, []events.EventView]{"plan"}
 	Verify     = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
 
+	PlanUndo = Query[metalog.UndoOptions, metalog.UndoPlan]{"undo.plan"}
+	Undo     = Query[metalog.UndoOptions, metalog.UndoReport]{"undo"}
+
 	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
 	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}
 	Backup         = Query[Directory, metalog.BackupReport]{"backup"}

@@ -83,7 +83,7 @@ Exit status: 0 done, 1 refused, 2 wrong usage, 3 corrupt, 4 unavailable or outco
 		a.topicCommand(), a.segmentCommand(), a.brokerCommand(), a.partitionCommand(),
 		a.groupCommand(), a.offsetCommand(), a.configCommand(),
 		a.producerCommand(), a.txnCommand(), a.eventsCommand(), a.historyCommand(),
-		a.verifyCommand(), a.headCommand(),
+		a.verifyCommand(), a.headCommand(), a.undoCommand(),
 		a.snapshotCommand(), a.backupCommand(), a.restoreCommand(), a.logCommand(),
 	)
 	return root
