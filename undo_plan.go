@@ -112,6 +112,7 @@ func (p *undoPlan) targetsOf(e events.Event, before *views.Reader) ([]target, er
 	return append(ofConfigKeys(scope, changed), ofTopic(targetTopic, updated.TopicRef)), nil
 }
 
+// add adds a target that an event changed, as a view before it shows it.
 func (p *undoPlan) add(t target, f events.Fact, before *views.Reader) error {
 	if _, known := p.was[t]; known {
 		return nil
@@ -278,6 +279,9 @@ func (p *undoPlan) readNow(ctx context.Context, s *Store, head uint64) (err erro
 	if err := p.simulate(u, steps); err != nil || p.blocked() {
 		return err
 	}
+	if err := p.addDerived(&snapshot.Reader); err != nil {
+		return err
+	}
 	p.done = maps.Clone(p.after.done) // before this undo adds to it
 	return p.compare(u.view, u.made)
 }
@@ -377,6 +381,24 @@ func (p *undoPlan) simulate(u *undoing, steps []undoStep) error {
 	return nil
 }
 
+// addDerived adds what the undo's own cascades change besides: as it is now is how
+// it should stay.
+func (p *undoPlan) addDerived(now *views.Reader) error {
+	for _, part := range p.parts {
+		for _, f := range part.facts {
+			if !f.Derived {
+				continue
+			}
+			for _, t := range changedBy(f.Event) {
+				if err := p.add(p.after.made.before(t), f, now); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // takeRefusal makes a conflict of what a step was refused for.
 func (p *undoPlan) takeRefusal(step undoStep, err error) error {
 	if !errors.Is(err, ErrConflict) {
@@ -384,7 +406,7 @@ func (p *undoPlan) takeRefusal(step undoStep, err error) error {
 	}
 	c := UndoConflict{What: step.Target.String(), Why: err.Error(), Blocks: true}
 	if !p.opts.Force {
-		c.NeedsForce = step.Target.Kind == targetAssignment || step.Target.Kind == targetBroker || step.Target.Kind == targetGroup && step.Was != nil
+		c.NeedsForce = step.Target.Kind == targetAssignment || step.Target.Kind == targetBroker
 	}
 	p.Conflicts = append(p.Conflicts, c)
 	return nil
