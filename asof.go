@@ -3,11 +3,9 @@ package metalog
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/metalog/metalog/events"
-	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/replay"
 	"github.com/metalog/metalog/views"
 )
@@ -15,8 +13,10 @@ import (
 // Point is a place in the log: a seq, a time or, the zero Point, now.
 type Point = replay.Point
 
-// At returns the views as they were at a point. Close it soon. It is
-// ErrOutOfRange for a point beyond the head, or before the log's first record.
+// ParsePoint reads a point as people write it; see [replay.ParsePoint].
+func ParsePoint(s string, now time.Time) (Point, error) { return replay.ParsePoint(s, now) }
+
+// At implements [MetadataStore]. The view is for one goroutine at a time.
 func (s *Store) At(ctx context.Context, at Point) (View, error) {
 	if at.IsNow() {
 		return s.View(ctx, 0)
@@ -25,42 +25,47 @@ func (s *Store) At(ctx context.Context, at Point) (View, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(s.opts.Path, "asof-")
-	if err != nil {
-		return nil, events.Errorf(events.CodeUnavailable, "views at seq %d: %w", seq, err)
+	if seq == s.history.Head().Seq {
+		view, err := s.View(ctx, seq)
+		if err != nil || view.Seq() == seq {
+			return view, err
+		}
+		if err := view.Close(); err != nil { // the store has gone on meanwhile
+			return nil, err
+		}
 	}
-	path := filepath.Join(dir, viewsFile)
-	snap, found, err := s.snapshots.Nearest(seq)
-	if err == nil && found {
-		err = s.snapshots.Extract(ctx, snap, path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	db, err := views.Open(views.Options{Path: path})
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	if err := projector.CatchUpTo(ctx, db, s.history, seq, nil); err != nil {
-		return nil, errors.Join(err, db.Close(), os.RemoveAll(dir))
-	}
-	view, err := pin(db, func(r *views.Reader) (Info, error) { return infoOfViews(db, r) })
-	if err != nil {
-		return nil, errors.Join(err, db.Close(), os.RemoveAll(dir))
-	}
-	return &asOf{view, db, dir}, nil
+	return asView(s.pinAt(ctx, seq))
 }
 
-// asOf is a view whose files go with it.
-type asOf struct {
-	View
-	db  *views.DB
-	dir string
+// pinAt makes a view of an earlier state.
+func (s *Store) pinAt(ctx context.Context, seq uint64) (*pinned, error) {
+	state, err := s.asOf.At(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	view, err := pin(state.DB(), func(r *views.Reader) (Info, error) { return s.infoAt(state, r) })
+	if err != nil {
+		return nil, errors.Join(err, state.Close())
+	}
+	view.file = state
+	return view, nil
 }
 
-func (a *asOf) Close() error {
-	return errors.Join(a.View.Close(), a.db.Close(), os.RemoveAll(a.dir))
+// infoAt tells what an earlier state held, and of the log what it is now.
+func (s *Store) infoAt(state *replay.AsOfViews, r *views.Reader) (Info, error) {
+	info, err := infoOfViews(state.DB(), r)
+	if err != nil {
+		return info, err
+	}
+	info.ViewsBytes = state.Bytes()
+	return info, s.describeLog(&info)
 }
 
-// reader gives the rows under the view.
-func (a *asOf) reader() *views.Reader { return a.View.(*pinned).reader() }
+// openAsOf opens the cache of earlier states.
+func (s *Store) openAsOf() (err error) {
+	s.asOf, err = replay.OpenAsOf(replay.AsOfOptions{
+		Dir: filepath.Join(s.opts.Path, replay.AsOfDir), MaxBytes: s.opts.AsOfBytes,
+		Log: s.history, Snapshots: s.snapshots, Room: s.log.Room, Logger: s.opts.Logger,
+	})
+	return err
+}

@@ -119,7 +119,7 @@ func (c CreateTopic) decide(d *decision) error {
 func (d *decision) assignAll(cause int, topic events.TopicRef, first int32, assignments []TopicAssignment) error {
 	for i, a := range assignments {
 		ref := events.PartitionRef{Topic: topic.Name, TopicID: topic.ID, Partition: first + int32(i)}
-		assignment, err := d.newAssignment(ref, a.Replicas, a.Leader)
+		assignment, err := d.newAssignment(ref, AssignPartition{Replicas: a.Replicas, Leader: a.Leader})
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
-	"github.com/metalog/metalog/views"
 )
 
 // WrapLog puts a log between the store and its own.
@@ -65,7 +64,7 @@ type Thing struct {
 
 // Things lists all rows of a view that an undo may bring back.
 func Things(view View) ([]Thing, error) {
-	r := view.(interface{ reader() *views.Reader }).reader()
+	r := &view.(*pinned).snapshot.Reader
 	var list []Thing
 	var failure error
 	add := func(t target) {

@@ -21,6 +21,10 @@ type MetadataStore interface {
 	// View pins the views as they are now, and at least at minSeq: it waits for
 	// that. Close it soon.
 	View(ctx context.Context, minSeq uint64) (View, error)
+	// At returns the views as they were at a point: View.Seq tells the record that
+	// it came to. Now, and the head, give what View gives. It is ErrOutOfRange for
+	// a point beyond the head, and for one whose records are gone. Close it soon.
+	At(ctx context.Context, at Point) (View, error)
 	// Plan returns the events that a command would append now, the whole
 	// cascade included, and appends nothing.
 	Plan(ctx context.Context, cmd Command, opts ...CommandOption) ([]events.EventView, error)
@@ -152,7 +156,8 @@ type EventReader interface {
 // EventQuery selects events.
 type EventQuery = replay.Query
 
-// Info tells where a state stands in the log and what it holds.
+// Info tells where a state stands in the log and what it holds. Of an earlier state
+// too, what is about the log, and about publishing, is as it is now.
 type Info struct {
 	LogID      uuid.UUID         `json:"log_id"`
 	Epoch      uint64            `json:"epoch"`
@@ -166,10 +171,12 @@ type Info struct {
 	Records    uint64            `json:"records"`
 	Events     uint64            `json:"events"`
 	Entities   map[string]uint64 `json:"entities"`
-	LogBytes   int64             `json:"log_bytes"`
-	ViewsBytes int64             `json:"views_bytes"`
-	Writable   bool              `json:"writable"` // false: the store stopped after an error, and says why in its log; or this is a replica
-	Replica    *ReplicaInfo      `json:"replica,omitempty"`
+	// NextProducerID is the first producer id that was never handed out.
+	NextProducerID int64        `json:"next_producer_id"`
+	LogBytes       int64        `json:"log_bytes"`   // all of it
+	ViewsBytes     int64        `json:"views_bytes"` // of the file that has the state
+	Writable       bool         `json:"writable"`    // false: the store stopped after an error, and says why in its log; or this is a replica, or an earlier state
+	Replica        *ReplicaInfo `json:"replica,omitempty"`
 	// Publisher is how far a server's publishing is; nil from a store in process,
 	// which does not publish.
 	Publisher *PublisherInfo `json:"publisher,omitempty"`

@@ -51,7 +51,7 @@ func (v *Views) View(ctx context.Context, minSeq uint64) (View, error) {
 		}
 		return nil, err
 	}
-	return pin(v.db, v.infoOf)
+	return asView(pin(v.db, v.infoOf))
 }
 
 func (v *Views) infoOf(r *views.Reader) (Info, error) {

@@ -63,15 +63,29 @@ func (s *Store) recoverViews(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	snap, found, err := s.snapshots.Recover(ctx, s.log, opts.Path, s.opts.Logger)
+	snap, found, err := s.snapshots.Recover(ctx, s.history, opts.Path, s.opts.Logger)
 	if err != nil {
 		return err
+	}
+	if !found && s.history.First() > 1 {
+		if snap, found, err = s.recoverFromArchive(ctx); err != nil {
+			return err
+		}
 	}
 	if head := s.log.Head().Seq; head > 0 {
 		s.opts.Logger.Warn("views are made anew", "from_snapshot", found, "snapshot_seq", snap.Seq, "records_to_apply", head-snap.Seq)
 	}
 	s.db, err = views.Open(opts)
 	return err
+}
+
+// recoverFromArchive begins with the copy of the views that a pruned archive keeps.
+func (s *Store) recoverFromArchive(ctx context.Context) (snap Snapshot, found bool, err error) {
+	base, found, err := replay.Bases{Archive: s.archive}.Nearest(ctx, s.history, s.log.Head().Seq)
+	if err == nil && found {
+		err = base.Extract(ctx, s.viewsOptions().Path)
+	}
+	return base.Snapshot, found, err
 }
 
 // CreateSnapshot makes a durable copy of the views as they are now, and removes
@@ -148,6 +162,8 @@ func (s *Store) Backup(ctx context.Context, dir string) (BackupReport, error) {
 	if err != nil {
 		return BackupReport{}, err
 	}
+	s.front.RLock()
+	defer s.front.RUnlock()
 	return replay.Backup(ctx, s.opts.Path, dir, replay.BackupOptions{
 		LogID: epoch.LogID, Epoch: epoch.Epoch, Head: s.log.Head(), Clock: s.opts.Clock,
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/replay"
@@ -54,6 +55,10 @@ type Options struct {
 	// SnapshotBytes is what snapshots may take together; the two newest stay
 	// whatever they take. 0: 2 GiB.
 	SnapshotBytes int64
+	// AsOfBytes is what views of earlier states, which [Store.At] makes, may take
+	// together on disk to be there for the next who asks. 0: 1 GiB; negative: none
+	// is kept.
+	AsOfBytes int64
 	// MinFreeBytes of disk are kept in reserve: writes are refused before. 0: 64
 	// MiB; negative: none.
 	MinFreeBytes int64
@@ -67,6 +72,20 @@ type Options struct {
 	// OffsetsCheckInterval is the same for offsets, as Kafka's
 	// offsets.retention.check.interval.ms. 0: 10 minutes.
 	OffsetsCheckInterval time.Duration
+
+	// ArchiveTo is where the log's archive is, if that is not where the log says:
+	// a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME. See [Store.Archive].
+	ArchiveTo string
+	// ArchivePolicy says what is moved to the archive by itself. The zero policy:
+	// nothing is.
+	ArchivePolicy ArchivePolicy
+	// ArchiveInterval is how often that is looked at, and after each snapshot. 0: 10
+	// minutes.
+	ArchiveInterval time.Duration
+	// Needed, if not nil, returns the first seq that somebody outside the store still
+	// has to read from the log, such as the publisher: it is not moved to the archive,
+	// and neither is what follows it.
+	Needed func() uint64
 
 	// Throttle, if not nil, is called before each command of [HighRateOps] is
 	// taken, and may hold it up: as when whoever follows the log is too far
@@ -96,6 +115,7 @@ func (o Options) withDefaults() Options {
 	defaultTo(&o.OffsetsRetention, 7*24*time.Hour)
 	defaultTo(&o.SweepInterval, 10*time.Second)
 	defaultTo(&o.OffsetsCheckInterval, 10*time.Minute)
+	defaultTo(&o.ArchiveInterval, 10*time.Minute)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -121,10 +141,18 @@ type Store struct {
 	opts Options
 	lock *eventlog.DirLock
 	log  eventlog.Log
+	file *eventlog.File // what log writes to
+	// archive has the records that are not in the log any more.
+	archive   *archive.Opener
+	archiving sync.Mutex // held to write to the archive
+	// front is held for reading by those who read the log's files themselves, and for
+	// writing to remove some.
+	front sync.RWMutex
 	// history is what reads of records go to: log and archive as one.
 	history Log
 	db      *views.DB
 
+	asOf         *replay.AsOf // views of earlier states
 	snapshots    replay.Snapshots
 	snapshotting sync.Mutex // held to create and remove snapshots
 	// snapshotsChanged is closed, and another one put in its place, when they have
@@ -223,16 +251,23 @@ func (s *Store) openData(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.file = file
 	if s.log = file; s.opts.wrap != nil {
 		s.log = s.opts.wrap(file)
 	}
-	s.history = s.log
+	s.joinArchive(ctx)
+	if err := s.openAsOf(); err != nil {
+		return err
+	}
 	if s.db == nil {
 		if err := s.recoverViews(ctx); err != nil {
 			return err
 		}
 	}
-	return projector.CatchUp(ctx, s.db, s.log, nil)
+	if err := projector.CatchUp(ctx, s.db, s.history, nil); err != nil {
+		return err
+	}
+	return s.checkArchive(ctx)
 }
 
 // create gives a new log its first record.
@@ -263,6 +298,7 @@ func (s *Store) start() {
 	s.background.Go(func() { s.continueCascades(ctx) })
 	s.background.Go(func() { s.sweep(ctx) })
 	s.background.Go(func() { s.takeSnapshots(ctx) })
+	s.background.Go(func() { s.keepArchiving(ctx) })
 }
 
 // Execute implements [Executor].
@@ -349,7 +385,8 @@ func (s *Store) failed() error {
 }
 
 // Close does what was asked for before, brings the views to disk and gives the
-// directory back. Open views must be closed by then, or it waits for them.
+// directory back. Open views must be closed by then, or it waits for them; those of
+// earlier states it does not wait for.
 func (s *Store) Close() error {
 	s.sending.Lock()
 	if s.closed {
@@ -373,6 +410,9 @@ func (s *Store) Close() error {
 // closeData closes what openData opened, as far as it came.
 func (s *Store) closeData() error {
 	var errs []error
+	if s.asOf != nil {
+		errs = append(errs, s.asOf.Close())
+	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/metalog/metalog/events"
-	"github.com/metalog/metalog/views"
 )
 
 // PlanUndo returns what [Store.Undo] would do now, and what stands in its way, and
@@ -110,6 +109,3 @@ func notNil[T any](list []T) []T {
 	}
 	return list
 }
-
-// reader gives the rows under a view.
-func (p *pinned) reader() *views.Reader { return &p.snapshot.Reader }

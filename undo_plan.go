@@ -58,28 +58,25 @@ func (p *undoPlan) readBefore(ctx context.Context, s *Store) (err error) {
 	if p.opts.Seq == 1 { // there is nothing before it
 		return p.refuseIrreversible()
 	}
-	view, err := s.At(ctx, Point{Seq: p.opts.Seq - 1})
+	view, err := s.pinAt(ctx, p.opts.Seq-1)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, view.Close()) }()
-	rows, ok := view.(interface{ reader() *views.Reader })
-	if !ok {
-		return events.Errorf(events.CodeUnavailable, "undo of seq %d: the views before it can't be read row by row", p.opts.Seq)
-	}
+	before := &view.snapshot.Reader
 	for _, f := range p.of.facts {
-		targets, err := p.targetsOf(f.Event, rows.reader())
+		targets, err := p.targetsOf(f.Event, before)
 		if err != nil {
 			return err
 		}
 		for _, t := range targets {
-			if err := p.add(t, f, rows.reader()); err != nil {
+			if err := p.add(t, f, before); err != nil {
 				return err
 			}
 		}
 		p.noteLoss(f.Event)
 	}
-	if err := p.losePlacesInTransactions(rows.reader()); err != nil {
+	if err := p.losePlacesInTransactions(before); err != nil {
 		return err
 	}
 	p.given = slices.Clone(p.Lost)

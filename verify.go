@@ -18,5 +18,7 @@ type VerifyReport = replay.VerifyReport
 //
 // For a directory that no store has open, or a copy, see replay.Verify.
 func (s *Store) Verify(ctx context.Context, opts VerifyOptions) (VerifyReport, error) {
+	s.front.RLock()
+	defer s.front.RUnlock()
 	return replay.VerifyOpen(ctx, s.opts.Path, s.db, s.log, opts)
 }

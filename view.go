@@ -2,6 +2,8 @@ package metalog
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -13,20 +15,47 @@ import (
 type pinned struct {
 	queries
 	snapshot *views.Snapshot
+	file     io.Closer // what the snapshot needs to be open; nil: the store itself
 }
 
-func (p *pinned) Seq() uint64  { return p.snapshot.Seq() }
-func (p *pinned) Close() error { return p.snapshot.Close() }
+func (p *pinned) Seq() uint64 { return p.snapshot.Seq() }
+
+// Close may be called again.
+func (p *pinned) Close() error {
+	err := p.snapshot.Close()
+	if p.file != nil {
+		err = errors.Join(err, p.file.Close())
+		p.file = nil
+	}
+	return err
+}
+
+// rows returns what reads the rows of a view of this process.
+func rows(v View) (*views.Reader, bool) {
+	p, ok := v.(*pinned)
+	if !ok {
+		return nil, false
+	}
+	return &p.snapshot.Reader, true
+}
 
 // pin makes a view of what db shows now.
-func pin(db *views.DB, info func(*views.Reader) (Info, error)) (View, error) {
+func pin(db *views.DB, info func(*views.Reader) (Info, error)) (*pinned, error) {
 	snapshot, err := db.Snapshot()
 	if err != nil {
 		return nil, err
 	}
 	release := func() error { return nil }
 	acquire := func(context.Context) (*views.Reader, func() error, error) { return &snapshot.Reader, release, nil }
-	return &pinned{queries{acquire, info}, snapshot}, nil
+	return &pinned{queries: queries{acquire, info}, snapshot: snapshot}, nil
+}
+
+// asView keeps a failed pin from becoming a View that is not nil.
+func asView(p *pinned, err error) (View, error) {
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // snapshotOf acquires what one read needs.
@@ -43,7 +72,7 @@ func (s *Store) View(ctx context.Context, minSeq uint64) (View, error) {
 	if err := s.waitVisible(ctx, minSeq); err != nil {
 		return nil, err
 	}
-	return pin(s.db, s.infoOf)
+	return asView(pin(s.db, s.infoOf))
 }
 
 func (s *Store) snapshot(context.Context) (*views.Reader, func() error, error) {
@@ -69,12 +98,17 @@ func infoOfViews(db *views.DB, r *views.Reader) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
+	next, err := r.NextProducerID()
+	if err != nil {
+		return Info{}, err
+	}
 	at := r.Checkpoint()
 	return Info{
 		LogID: epoch.LogID, Epoch: epoch.Epoch, Fork: epoch.Fork,
 		Seq: at.Seq, Head: at.Head(), Time: at.Time, Digest: at.Digest,
 		Checkpoint: db.Flushed().Seq,
 		Records:    at.Seq, Events: at.Events, Entities: r.Counts(),
+		NextProducerID: next,
 	}, nil
 }
 
@@ -84,12 +118,18 @@ func (s *Store) infoOf(r *views.Reader) (Info, error) {
 	if err != nil {
 		return info, err
 	}
-	info.FirstSeq, info.Writable = s.log.First(), s.failed() == nil
-	if info.LogBytes, err = sizeOf(filepath.Join(s.opts.Path, logDir)); err != nil {
+	info.Writable = s.failed() == nil
+	if info.ViewsBytes, err = sizeOf(filepath.Join(s.opts.Path, viewsFile)); err != nil {
 		return info, err
 	}
-	info.ViewsBytes, err = sizeOf(filepath.Join(s.opts.Path, viewsFile))
-	return info, err
+	return info, s.describeLog(&info)
+}
+
+// describeLog tells of the log what it is now.
+func (s *Store) describeLog(info *Info) (err error) {
+	info.FirstSeq = s.history.First()
+	info.LogBytes, err = sizeOf(filepath.Join(s.opts.Path, logDir))
+	return err
 }
 
 // sizeOf sums the files of a directory, or gives the size of one file.

@@ -13,10 +13,11 @@ import (
 	"github.com/metalog/metalog/internal/wire"
 )
 
-// reads implements [metalog.Reader]: the client's own, and those of a view, of
-// which none is older than the one before.
+// reads implements [metalog.Reader]: the client's own, those of a view, of which
+// none is older than the one before, and those of a view of one seq.
 type reads struct {
 	c       *Client
+	at      string         // a point that all are of; empty: the present
 	reached *atomic.Uint64 // the highest seq seen, and the least to see; nil: any
 }
 
@@ -34,7 +35,10 @@ func askWith[Req, Ans any](ctx context.Context, r reads, q wire.Query[Req, Ans],
 	}
 	msg := nats.NewMsg(wire.Subject(r.c.opts.Cluster, q.Op))
 	msg.Data = body
-	if r.reached != nil {
+	switch {
+	case r.at != "":
+		msg.Header.Set(wire.HeaderAt, r.at)
+	case r.reached != nil:
 		msg.Header.Set(wire.HeaderMinSeq, strconv.FormatUint(r.reached.Load(), 10))
 	}
 	set(msg.Header)
@@ -127,6 +131,25 @@ func (c *Client) View(ctx context.Context, minSeq uint64) (metalog.View, error) 
 	if _, err := v.Info(ctx); err != nil {
 		return nil, err
 	}
+	return v, nil
+}
+
+// At implements [metalog.MetadataStore]. The server finds the seq of the point
+// once, and all reads of the view are of that seq, also if it was the head then.
+// Now gives what View gives.
+func (c *Client) At(ctx context.Context, at metalog.Point) (metalog.View, error) {
+	if at.IsNow() {
+		return c.View(ctx, 0)
+	}
+	v := view{reads{c: c, at: at.String(), reached: new(atomic.Uint64)}}
+	info, err := v.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if at.Seq != 0 && info.Seq != at.Seq || at.Seq == 0 && info.Time > at.Time {
+		return nil, events.Errorf(events.CodeUnavailable, "the server at %s answers of seq %d when it is asked for %s: it does not know earlier states; bring it to the client's version", c.url, info.Seq, at)
+	}
+	v.at = strconv.FormatUint(info.Seq, 10)
 	return v, nil
 }
 

@@ -1,9 +1,6 @@
 package events
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "bytes"
 
 // AppendRecord appends the encoding of rec to dst. It is ErrTooLarge when an
 // event or the record is over its limit; dst is then returned as it was.
@@ -12,7 +9,7 @@ import (
 // payloads in their place: this is on the way of every write.
 func AppendRecord(dst []byte, rec *Record) ([]byte, error) {
 	buf := bytes.NewBuffer(dst)
-	writeHead(buf, cborArray, 6)
+	writeHead(buf, cborArray, envelopeFields)
 	writeHead(buf, cborUint, recordVersion)
 	writeHead(buf, cborUint, rec.Seq)
 	writeInt(buf, int64(rec.Time))
@@ -54,24 +51,9 @@ func writeFact(buf *bytes.Buffer, f *Fact) error {
 	return nil
 }
 
-// writeHead writes the head of a CBOR item, in the fewest bytes that hold its
-// argument (RFC 8949, 4.2.1).
+// writeHead writes the head of a CBOR item.
 func writeHead(buf *bytes.Buffer, major byte, argument uint64) {
-	major <<= 5
-	space := buf.AvailableBuffer()
-	switch {
-	case argument < 24:
-		space = append(space, major|byte(argument))
-	case argument < 1<<8:
-		space = append(space, major|24, byte(argument))
-	case argument < 1<<16:
-		space = binary.BigEndian.AppendUint16(append(space, major|25), uint16(argument))
-	case argument < 1<<32:
-		space = binary.BigEndian.AppendUint32(append(space, major|26), uint32(argument))
-	default:
-		space = binary.BigEndian.AppendUint64(append(space, major|27), argument)
-	}
-	buf.Write(space)
+	buf.Write(appendHead(buf.AvailableBuffer(), major, argument))
 }
 
 func writeInt(buf *bytes.Buffer, n int64) {

@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -84,6 +85,15 @@ func (e EntityRef) String() string {
 		return string(KindCluster)
 	}
 	return string(e.Kind) + "/" + e.ID
+}
+
+// Number returns the id of a broker or producer as a number.
+func (e EntityRef) Number() (int64, error) {
+	n, err := strconv.ParseInt(e.ID, 10, 64)
+	if err != nil || n < 0 {
+		return 0, Errorf(CodeInvalid, "%s: its id is not a number; give a %s's id, such as 1", e, e.Kind)
+	}
+	return n, nil
 }
 
 // MarshalText gives the form of String.

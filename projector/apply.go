@@ -40,7 +40,7 @@ func remember(tx *views.Tx, rec *events.Record) error {
 			return err
 		}
 	}
-	window := tx.Checkpoint().CommandWindow
+	window := tx.CommandWindow()
 	if rec.Seq <= window {
 		return nil
 	}

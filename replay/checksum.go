@@ -19,22 +19,29 @@ type contents struct {
 // copyChecked writes the file at path to w. It is ErrCorrupt when the file is
 // missing or holds something else than it should; w has got some of it by then.
 func copyChecked(ctx context.Context, w io.Writer, path string, want contents) error {
-	file, err := os.Open(path)
+	got, err := copySummed(ctx, w, path)
 	if os.IsNotExist(err) {
 		return events.Errorf(events.CodeCorrupt, "%s is missing", path)
 	}
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // only read
-	sum := newSumWriter(w)
-	if _, err := io.Copy(sum, &contextReader{ctx, file}); err != nil {
-		return err
-	}
-	if got := sum.contents(); got != want {
+	if got != want {
 		return events.Errorf(events.CodeCorrupt, "%s has %d bytes with SHA-256 %s, and should have %d with %s", path, got.size, got.sum, want.size, want.sum)
 	}
 	return nil
+}
+
+// copySummed writes the file at path to w, and tells what it holds.
+func copySummed(ctx context.Context, w io.Writer, path string) (contents, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return contents{}, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	sum := newSumWriter(w)
+	_, err = io.Copy(sum, &contextReader{ctx, file})
+	return sum.contents(), err
 }
 
 // sumWriter passes on what is written to it, and sums it up.

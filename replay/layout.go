@@ -5,4 +5,5 @@ const (
 	LogDir       = "log"
 	ViewsFile    = "views.db"
 	SnapshotsDir = "snapshots"
+	AsOfDir      = "asof"
 )

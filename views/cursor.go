@@ -27,26 +27,57 @@ type cursor interface {
 // merge yields the rows within b as all layers together show them.
 func (r *Reader) merge(b bounds) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
-		cursors, err := r.cursors(b)
+		rows, err := r.newMerged(b)
 		for err == nil {
-			winner := newest(cursors, b.descending)
-			if winner == nil {
-				return
-			}
-			row, _ := winner.entry()
-			if err = stepOthers(cursors, winner, row.key); err != nil {
+			var row entry
+			var more bool
+			if row, more, err = rows.next(); err != nil {
 				break
 			}
-			if row.value != nil && !yield(row, nil) {
+			if !more || !yield(row, nil) {
 				return
 			}
-			if r.base == nil {
-				err = errClosed
-				break
-			}
-			err = winner.step()
 		}
 		yield(entry{}, err)
+	}
+}
+
+// merged walks the rows within bounds as all layers together show them. It is for
+// who walks two views side by side; others range over [Reader.merge].
+type merged struct {
+	r          *Reader
+	cursors    []cursor
+	descending bool
+	last       cursor // had the row that next returned last; nil before the first
+}
+
+func (r *Reader) newMerged(b bounds) (*merged, error) {
+	cursors, err := r.cursors(b)
+	return &merged{r: r, cursors: cursors, descending: b.descending}, err
+}
+
+// next returns the next row, which is valid until next is called again, or false
+// after the last one.
+func (m *merged) next() (row entry, more bool, err error) {
+	for {
+		if m.r.base == nil {
+			return row, false, errClosed
+		}
+		if m.last != nil {
+			if err := m.last.step(); err != nil {
+				return row, false, err
+			}
+		}
+		if m.last = newest(m.cursors, m.descending); m.last == nil {
+			return row, false, nil
+		}
+		row, _ = m.last.entry()
+		if err := stepOthers(m.cursors, m.last, row.key); err != nil {
+			return row, false, err
+		}
+		if row.value != nil {
+			return row, true, nil
+		}
 	}
 }
 
@@ -55,6 +86,7 @@ func (r *Reader) cursors(b bounds) ([]cursor, error) {
 	if r.base == nil {
 		return nil, errClosed
 	}
+	r.order()
 	active := r.active
 	if r.live {
 		active = active.Copy()

@@ -25,6 +25,9 @@ type Options struct {
 	// writable, and others may have it open in the same way. The writer is of no
 	// use then.
 	ReadOnly bool
+	// Scratch opens a file that is made anew when anything happens to it: nothing
+	// is synced, and it does not grow ahead of what is in it.
+	Scratch bool
 	// MaxPendingBytes is the size of the pending rows from which [Tx.FreezeDue]
 	// tells to flush them; 64 MiB when zero. Twice that may be in memory: rows
 	// that gather, and rows being flushed.
@@ -78,7 +81,7 @@ func Open(opts Options) (*DB, error) {
 	if db.maxPending <= 0 {
 		db.maxPending = defaultMaxPending
 	}
-	at, err := db.openFile(opts.ReadOnly)
+	at, err := db.openFile(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -89,12 +92,12 @@ func Open(opts Options) (*DB, error) {
 }
 
 // openFile opens and, when it is new, fills the bbolt file.
-func (db *DB) openFile(readOnly bool) (at Checkpoint, err error) {
+func (db *DB) openFile(opts Options) (at Checkpoint, err error) {
 	_, statErr := os.Stat(db.path)
-	if db.bolt, err = openBolt(db.path, readOnly); err != nil {
+	if db.bolt, err = openBolt(opts); err != nil {
 		return at, err
 	}
-	if errors.Is(statErr, os.ErrNotExist) {
+	if errors.Is(statErr, os.ErrNotExist) && !opts.Scratch {
 		err = syncDir(filepath.Dir(db.path))
 	}
 	if err == nil {
@@ -108,22 +111,28 @@ func (db *DB) openFile(readOnly bool) (at Checkpoint, err error) {
 
 // openBolt opens the file. Where damage makes bbolt panic, the file is closed
 // here, so that its lock doesn't outlive the attempt.
-func openBolt(path string, readOnly bool) (bolt *bbolt.DB, err error) {
+func openBolt(o Options) (bolt *bbolt.DB, err error) {
 	var file *os.File
 	opts := boltOptions()
-	opts.ReadOnly = readOnly
+	opts.ReadOnly, opts.NoSync, opts.NoGrowSync = o.ReadOnly, o.Scratch, o.Scratch
 	opts.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
 		file, err = os.OpenFile(name, flag, mode)
 		return file, err
 	}
-	if damage := guard(func() { bolt, err = bbolt.Open(path, fileMode, opts) }); damage != nil {
+	if damage := guard(func() { bolt, err = bbolt.Open(o.Path, fileMode, opts) }); damage != nil {
 		return nil, errors.Join(damage, unlock(file), file.Close())
 	}
 	if err != nil {
-		return nil, boltError(path, err)
+		return nil, boltError(o.Path, err)
+	}
+	if o.Scratch {
+		bolt.AllocSize = scratchAlloc
 	}
 	return bolt, nil
 }
+
+// scratchAlloc is in what steps a scratch file grows; others by 16 MiB.
+const scratchAlloc = 64 << 10
 
 // boltOptions: without a large first mapping, a flush that makes the file grow
 // would have to wait for all readers each time. The freelist is synced because a

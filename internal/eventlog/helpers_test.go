@@ -154,7 +154,7 @@ func checkFrames(t testing.TB, f *File, want []Located) {
 	if i > 0 {
 		head = events.Head{Seq: want[i-1].Seq, Hash: want[i-1].Hash}
 	} else {
-		head = f.state.Load().start.before()
+		head = f.state.Load().start.Before()
 	}
 	if f.Head() != head {
 		t.Fatalf("head %v, want %v", f.Head(), head)

@@ -38,8 +38,8 @@ func ReadStart(dir string) (Start, error) {
 	return start, nil
 }
 
-// before is the head of a log of which all records were dropped.
-func (s Start) before() events.Head { return events.Head{Seq: s.First - 1, Hash: s.Prev} }
+// Before is the head of a log of which all records were dropped.
+func (s Start) Before() events.Head { return events.Head{Seq: s.First - 1, Hash: s.Prev} }
 
 // readClean gives the head that the last clean close noted, or nil.
 func readClean(dir string) (*events.Head, error) {

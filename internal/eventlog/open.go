@@ -181,7 +181,7 @@ func (o *opening) lastWhole(i int) (int, Frame, error) {
 // before ends, and gives the place in the chain where segment to begins. It
 // reads the ends of segments only: the frames in between are verify's matter.
 func (o *opening) joins(to int) (chain, error) {
-	at := chain{Head: o.start.before(), linked: true}
+	at := chain{Head: o.start.Before(), linked: true}
 	if to == 0 {
 		return at, nil // the scan checks the first frame
 	}

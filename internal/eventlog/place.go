@@ -62,7 +62,7 @@ func (f *File) Segments() []Segment {
 
 // Located implements [Reader].
 func (f *File) Located(ctx context.Context, from uint64) iter.Seq2[Located, error] {
-	return f.located(ctx, from)
+	return f.located(ctx, from, scanToKeep)
 }
 
 // FrameAt implements [Reader].
@@ -126,4 +126,14 @@ func LastBy(frames iter.Seq2[Frame, error], in Segment, t events.Time) (uint64, 
 		seq = frame.Seq
 	}
 	return seq, nil
+}
+
+// SegmentSize returns the bytes that a segment's file has, which is named by its
+// first seq.
+func (f *File) SegmentSize(first uint64) (int64, error) {
+	size, err := f.opts.disk.size(segmentPath(f.dir, first))
+	if err != nil {
+		return 0, f.readError(err, first)
+	}
+	return size, nil
 }

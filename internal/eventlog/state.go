@@ -84,7 +84,7 @@ func (st *state) seek(dir string, from uint64) scanner {
 	s := scanner{dir: dir, segs: st.segs[i:], tail: st.tail, block: scanBlock}
 	s.chain = chain{Head: events.Head{Seq: st.segs[i] - 1}}
 	if i == 0 {
-		s.chain = chain{Head: st.start.before(), linked: true}
+		s.chain = chain{Head: st.start.Before(), linked: true}
 	}
 	if i == len(st.segs)-1 {
 		for _, m := range slices.Backward(st.marks) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/micro"
 
@@ -15,16 +16,43 @@ import (
 	"github.com/metalog/metalog/internal/wire"
 )
 
-// decodeQuery reads what a read asks for, and the seq that it must reflect.
-func decodeQuery(r micro.Request, into any) (minSeq uint64, err error) {
+// decodeQuery reads what a read asks for, and of which state.
+func decodeQuery(r micro.Request, into any) (of state, err error) {
 	if err := decodeStrict(r.Data(), into); err != nil {
-		return 0, err
+		return of, err
 	}
 	n, err := headerNumber(r.Headers(), wire.HeaderMinSeq)
-	if n != nil {
-		minSeq = *n
+	if err != nil {
+		return of, err
 	}
-	return minSeq, err
+	if n != nil {
+		of.minSeq = *n
+	}
+	of.at, err = headerPoint(r.Headers(), wire.HeaderAt)
+	return of, err
+}
+
+// refuseAt refuses a point for what is not answered from views: it would be
+// ignored.
+func refuseAt(h micro.Headers) error {
+	if h.Get(wire.HeaderAt) == "" {
+		return nil
+	}
+	return events.Errorf(events.CodeInvalid, "header %s: only reads of the views have earlier states; leave it out", wire.HeaderAt)
+}
+
+// headerPoint reads a header of a point that may be missing. Days and times in it
+// without a zone are UTC.
+func headerPoint(h micro.Headers, name string) (*metalog.Point, error) {
+	text := h.Get(name)
+	if text == "" {
+		return nil, nil
+	}
+	at, err := metalog.ParsePoint(text, time.Now().UTC())
+	if err != nil {
+		return nil, events.Errorf(events.CodeOf(err), "header %s: %w", name, err)
+	}
+	return &at, nil
 }
 
 // decodeStrict decodes one JSON object. No body is an empty object.

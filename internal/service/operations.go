@@ -17,14 +17,20 @@ type operation[S any] struct {
 	answer func(ctx context.Context, from S, r micro.Request) (answer, error)
 }
 
-// Viewer gives views of a state: a store does, and so do reads over any views,
-// see [metalog.ReadViews].
+// Viewer gives views of the present state: a store does, and so do reads over any
+// views, see [metalog.ReadViews].
 type Viewer interface {
 	View(ctx context.Context, minSeq uint64) (metalog.View, error)
 }
 
+// timeViewer gives views of earlier states too.
+type timeViewer interface {
+	Viewer
+	At(ctx context.Context, at metalog.Point) (metalog.View, error)
+}
+
 // viewReads are the operations that are answered from views alone.
-var viewReads = []operation[Viewer]{
+var viewReads = []operation[timeViewer]{
 	read(wire.GetTopic, func(ctx context.Context, r metalog.Reader, q wire.Name) (events.Topic, error) {
 		return r.GetTopic(ctx, q.Name)
 	}),
@@ -102,13 +108,14 @@ var storeReads = []operation[*metalog.Store]{
 	query(wire.Verify, verify),
 	query(wire.PlanUndo, planUndo),
 	query(wire.Undo, undo),
+	query(wire.ReadDiff, diff),
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
 	query(wire.Backup, backup),
 }
 
 // info is the operation that tells of the store, and of the server around it.
-func (s *Service) info() operation[Viewer] {
+func (s *Service) info() operation[timeViewer] {
 	return read(wire.Info, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) (metalog.Info, error) {
 		info, err := r.Info(ctx)
 		if err == nil {
@@ -125,23 +132,41 @@ func orAll(partition *int32) int32 {
 	return *partition
 }
 
-// readTimeout bounds how long a read waits for the seq that it must reflect.
+// readTimeout bounds how long a read waits for the seq that it must reflect, or
+// for the views of an earlier state.
 const readTimeout = 30 * time.Second
+
+// state is which one a read is answered from.
+type state struct {
+	minSeq uint64
+	at     *metalog.Point // nil: the present one
+}
+
+func (s state) view(ctx context.Context, op string, from timeViewer) (metalog.View, error) {
+	if s.at != nil {
+		return from.At(ctx, *s.at)
+	}
+	view, err := from.View(ctx, s.minSeq)
+	if err != nil {
+		err = events.Errorf(events.CodeOf(err), "%s: wait for seq %d: %w", op, s.minSeq, err)
+	}
+	return view, err
+}
 
 // read makes the operation of a query that is answered from the views, from one
 // state whose seq is told.
-func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalog.Reader, Req) (Ans, error)) operation[Viewer] {
-	return operation[Viewer]{q.Op, func(ctx context.Context, from Viewer, r micro.Request) (a answer, err error) {
+func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalog.Reader, Req) (Ans, error)) operation[timeViewer] {
+	return operation[timeViewer]{q.Op, func(ctx context.Context, from timeViewer, r micro.Request) (a answer, err error) {
 		var req Req
-		minSeq, err := decodeQuery(r, &req)
+		state, err := decodeQuery(r, &req)
 		if err != nil {
 			return a, named(q.Op, err)
 		}
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
-		view, err := from.View(ctx, minSeq)
+		view, err := state.view(ctx, q.Op, from)
 		if err != nil {
-			return a, events.Errorf(events.CodeOf(err), "%s: wait for seq %d: %w", q.Op, minSeq, err)
+			return a, err
 		}
 		body, err := ask(ctx, view, req)
 		a = answer{body: body, seq: view.Seq()}
@@ -156,7 +181,11 @@ func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalo
 func query[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, *metalog.Store, micro.Headers, Req) (Ans, error)) operation[*metalog.Store] {
 	return operation[*metalog.Store]{q.Op, func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error) {
 		var req Req
-		if _, err := decodeQuery(r, &req); err != nil {
+		_, err := decodeQuery(r, &req)
+		if err == nil {
+			err = refuseAt(r.Headers())
+		}
+		if err != nil {
 			return answer{}, named(q.Op, err)
 		}
 		body, err := ask(ctx, store, r.Headers(), req)
@@ -168,6 +197,9 @@ func query[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, *meta
 func command(op string) operation[*metalog.Store] {
 	return operation[*metalog.Store]{op, func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error) {
 		opts, err := commandOptions(r.Headers())
+		if err == nil {
+			err = refuseAt(r.Headers())
+		}
 		if err != nil {
 			return answer{}, named(op, err)
 		}

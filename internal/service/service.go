@@ -87,7 +87,7 @@ func Start(store *metalog.Store, nc *nats.Conn, opts Options) (*Service, error) 
 // the store itself, such as every command, is refused as forbidden, naming that
 // server.
 func StartReplica(from Viewer, server string, nc *nats.Conn, opts Options) (*Service, error) {
-	return begin(nc, opts, "replica of the metadata store", func(s *Service) error { return s.listenReplica(from, server) })
+	return begin(nc, opts, "replica of the metadata store", func(s *Service) error { return s.listenReplica(replica{from, server}) })
 }
 
 func begin(nc *nats.Conn, opts Options, what string, listen func(*Service) error) (*Service, error) {
@@ -126,7 +126,7 @@ func unavailable(err error) error {
 }
 
 // listenViews subscribes to the operations that views answer.
-func (s *Service) listenViews(from Viewer) error {
+func (s *Service) listenViews(from timeViewer) error {
 	for _, o := range append(viewReads[:len(viewReads):len(viewReads)], s.info()) {
 		if err := add(s, o, from, s.readSlots); err != nil {
 			return err

@@ -29,6 +29,7 @@ const (
 	HeaderReason     = "Metalog-Reason"
 	HeaderCause      = "Metalog-Cause"   // seq.index of an event
 	HeaderMinSeq     = "Metalog-Min-Seq" // of a read: wait until it reflects this seq
+	HeaderAt         = "Metalog-At"      // of a read of views: answer as they were at this seq or time
 )
 
 // The headers of an answer.

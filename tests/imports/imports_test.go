@@ -24,7 +24,8 @@ var allowed = map[string][]string{
 	"replay":            {"events", "views", "projector", "internal/durable", "internal/eventlog", "internal/archive"},
 	"internal/durable":  {},
 	"internal/eventlog": {"events", "internal/durable"},
-	".":                 {"events", "views", "projector", "replay", "internal/eventlog", "internal/durable"},
+	"internal/archive":  {"events", "internal/durable", "internal/eventlog"},
+	".":                 {"events", "views", "projector", "replay", "internal/archive", "internal/eventlog", "internal/durable"},
 
 	"internal/logread":    {"events", "internal/eventlog"},
 	"publisher":           {"events", "views", "projector", "replay", "internal/durable", "internal/eventlog", "internal/logread"},
@@ -36,11 +37,13 @@ var allowed = map[string][]string{
 
 	"internal/sample":     {},
 	"internal/sample/gen": {".", "events"},
+	"internal/benchlog":   {"events", "views", "projector", "replay", "internal/durable", "internal/eventlog"},
 	"internal/storetest":  {".", "events", "views", "projector", "replay", "internal/eventlog"},
 
 	"cmd/metalog": {"cmd/metalog/command"},
 	"cmd/metalog/command": {
 		".", "events", "replay", "publisher", "client",
+		"internal/durable", // an export's file
 		"internal/natsdial", "internal/natsserver", "internal/sample", "internal/service",
 	},
 
@@ -55,6 +58,8 @@ var owners = map[string][]string{
 	"github.com/fxamacker/cbor":         {"events"},
 	"github.com/tidwall/wal":            {"internal/eventlog"},
 	"github.com/gofrs/flock":            {"internal/eventlog"},
+	"github.com/minio":                  {"internal/archive"},
+	"github.com/klauspost/compress":     {"internal/archive"},
 	"github.com/tidwall/btree":          {"views"},
 	"go.etcd.io/bbolt":                  {"views", "internal/storetest"},
 	"github.com/nats-io/nats-server":    {"internal/natsserver", "cmd/metalog/command"},

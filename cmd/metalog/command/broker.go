@@ -47,8 +47,8 @@ func (a *app) brokerList() *cobra.Command {
 		Short: "List all brokers",
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				brokers, err := store.ListBrokers(ctx)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				brokers, err := from.ListBrokers(ctx)
 				if err != nil {
 					return err
 				}
@@ -128,8 +128,8 @@ func (a *app) brokerRemove() *cobra.Command {
 
 // showBroker prints a broker as it is after a write.
 func (a *app) showBroker(id int32) shower {
-	return func(ctx context.Context, store metalog.MetadataStore, _ metalog.Result) error {
-		broker, err := store.GetBroker(ctx, id)
+	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
+		broker, err := from.GetBroker(ctx, id)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/client"
 	"github.com/metalog/metalog/internal/natsdial"
 )
@@ -23,9 +24,9 @@ type Streams struct {
 // status that errors.go lists.
 func Run(ctx context.Context, args []string, streams Streams) int {
 	out := bufio.NewWriter(streams.Out)
-	a := &app{in: streams.In, out: out, err: streams.Err}
+	a := &app{in: streams.In, out: out, terminal: streams.Out, err: streams.Err}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(quotePoints(args))
 	cmd, err := root.ExecuteContextC(ctx)
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = flushErr
@@ -38,9 +39,10 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 
 // app is one run of the command: its streams and its global flags.
 type app struct {
-	in  io.Reader
-	out *bufio.Writer
-	err io.Writer
+	in       io.Reader
+	out      *bufio.Writer
+	terminal io.Writer // what out writes to, which may be one
+	err      io.Writer
 
 	data       string
 	server     string
@@ -50,9 +52,11 @@ type app struct {
 	commandID  string
 	reason     string
 	ifRevision *uint64
+	at         metalog.Point
 	nats       natsdial.Credentials // of the flags alone: see natsCredentials
 
 	dataGiven bool // --data was given
+	atGiven   bool // --at was given
 	dryRun    bool // of the commands that have the flag
 	begun     bool // flags and arguments are right, the command itself runs
 }
@@ -82,7 +86,7 @@ Exit status: 0 done, 1 refused, 2 wrong usage, 3 corrupt, 4 unavailable or outco
 		a.serveCommand(), a.replicaCommand(), a.initCommand(), a.applyCommand(), a.infoCommand(),
 		a.topicCommand(), a.segmentCommand(), a.brokerCommand(), a.partitionCommand(),
 		a.groupCommand(), a.offsetCommand(), a.configCommand(),
-		a.producerCommand(), a.txnCommand(), a.eventsCommand(), a.historyCommand(),
+		a.producerCommand(), a.txnCommand(), a.eventsCommand(), a.historyCommand(), a.diffCommand(), a.exportCommand(),
 		a.verifyCommand(), a.headCommand(), a.undoCommand(),
 		a.snapshotCommand(), a.backupCommand(), a.restoreCommand(), a.logCommand(),
 	)
@@ -100,7 +104,11 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.StringVar(&a.commandID, "command-id", "", "make a write idempotent: the same id again changes nothing")
 	f.StringVar(&a.reason, "reason", "", "why, for the record")
 	f.Var(optionalUint64(&a.ifRevision), "if-revision", "write only if the entity has this revision (0: does not exist)")
+	f.Var(point{&a.at}, "at", "show what was there at a `POINT`: a seq, a time, -2h, 'yesterday 14:00'")
 	a.natsFlags(f)
+	if err := root.RegisterFlagCompletionFunc("at", completePoint); err != nil {
+		panic(err) // no such flag: no test of the command gets past its start
+	}
 }
 
 func fromEnv(name, otherwise string) string {

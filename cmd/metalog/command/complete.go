@@ -13,8 +13,8 @@ const completeTimeout = 2 * time.Second
 
 // completeTopic offers the names of topics for a first argument.
 func (a *app) completeTopic(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, args, func(ctx context.Context, store metalog.MetadataStore) ([]string, error) {
-		topics, err := store.ListTopics(ctx)
+	return a.complete(cmd, args, func(ctx context.Context, from metalog.Reader) ([]string, error) {
+		topics, err := from.ListTopics(ctx)
 		names := make([]string, len(topics))
 		for i, t := range topics {
 			names[i] = t.Name
@@ -25,8 +25,8 @@ func (a *app) completeTopic(cmd *cobra.Command, args []string, _ string) ([]stri
 
 // completeGroup offers the ids of groups for a first argument.
 func (a *app) completeGroup(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd, args, func(ctx context.Context, store metalog.MetadataStore) ([]string, error) {
-		groups, err := store.ListGroups(ctx)
+	return a.complete(cmd, args, func(ctx context.Context, from metalog.Reader) ([]string, error) {
+		groups, err := from.ListGroups(ctx)
 		ids := make([]string, len(groups))
 		for i, g := range groups {
 			ids[i] = g.ID
@@ -37,16 +37,16 @@ func (a *app) completeGroup(cmd *cobra.Command, args []string, _ string) ([]stri
 
 // complete offers names for a first argument. Without a store to ask there is
 // nothing to offer, and no error helps who presses a key.
-func (a *app) complete(cmd *cobra.Command, args []string, names func(context.Context, metalog.MetadataStore) ([]string, error)) (offered []string, _ cobra.ShellCompDirective) {
+func (a *app) complete(cmd *cobra.Command, args []string, names func(context.Context, metalog.Reader) ([]string, error)) (offered []string, _ cobra.ShellCompDirective) {
 	const none = cobra.ShellCompDirectiveNoFileComp
 	if len(args) > 0 {
 		return nil, none
 	}
-	a.dataGiven = cmd.Flags().Changed("data")
+	a.dataGiven, a.atGiven = cmd.Flags().Changed("data"), cmd.Flags().Changed("at")
 	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
 	defer cancel()
-	err := a.read(ctx, func(store metalog.MetadataStore) (err error) {
-		offered, err = names(ctx, store)
+	err := a.readViews(ctx, func(from metalog.Reader) (err error) {
+		offered, err = names(ctx, from)
 		return err
 	})
 	if err != nil {

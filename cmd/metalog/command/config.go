@@ -51,8 +51,8 @@ func (a *app) configList() *cobra.Command {
 		Example: "  metalog config list\n  metalog config list broker/1",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				entries, err := listConfigs(ctx, store, args)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				entries, err := listConfigs(ctx, from, args)
 				if err != nil {
 					return err
 				}
@@ -63,15 +63,15 @@ func (a *app) configList() *cobra.Command {
 }
 
 // listConfigs reads all configs, or that of the one scope that is named.
-func listConfigs(ctx context.Context, store metalog.MetadataStore, scopes []string) ([]events.ConfigEntry, error) {
+func listConfigs(ctx context.Context, from metalog.Reader, scopes []string) ([]events.ConfigEntry, error) {
 	if len(scopes) == 0 {
-		return store.ListConfigs(ctx)
+		return from.ListConfigs(ctx)
 	}
 	scope, err := events.ParseEntityRef(scopes[0])
 	if err != nil {
 		return nil, err
 	}
-	entry, err := store.GetConfig(ctx, scope)
+	entry, err := from.GetConfig(ctx, scope)
 	return []events.ConfigEntry{entry}, err
 }
 
@@ -108,8 +108,8 @@ func (a *app) configDelete() *cobra.Command {
 
 // showConfig prints a config as it is after a write.
 func (a *app) showConfig(scope events.EntityRef) shower {
-	return func(ctx context.Context, store metalog.MetadataStore, _ metalog.Result) error {
-		entry, err := store.GetConfig(ctx, scope)
+	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
+		entry, err := from.GetConfig(ctx, scope)
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // report prints an error as one line and returns the exit status for it.
 func (a *app) report(cmd *cobra.Command, err error) int {
-	path := strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()), " ")
+	path := pathOf(cmd)
 	status := a.exitStatus(err)
 	switch {
 	case status == exitUsage:
@@ -39,6 +39,11 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 		a.complain("%s", err)
 	}
 	return status
+}
+
+// pathOf is a command's name without the program's: "topic list".
+func pathOf(cmd *cobra.Command) string {
+	return strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()), " ")
 }
 
 func prefixed(path string, err error) string {

@@ -40,8 +40,8 @@ func (a *app) groupList() *cobra.Command {
 		Short: "List all groups",
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				groups, err := store.ListGroups(ctx)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				groups, err := from.ListGroups(ctx)
 				if err != nil {
 					return err
 				}
@@ -147,8 +147,8 @@ func (a *app) groupDelete() *cobra.Command {
 
 // showGroup prints a group as it is after a write.
 func (a *app) showGroup(id string) shower {
-	return func(ctx context.Context, store metalog.MetadataStore, _ metalog.Result) error {
-		group, err := store.GetGroup(ctx, id)
+	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
+		group, err := from.GetGroup(ctx, id)
 		if err != nil {
 			return err
 		}

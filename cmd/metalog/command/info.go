@@ -23,8 +23,8 @@ func (a *app) infoCommand() *cobra.Command {
 (to note for a later check), the views' checkpoint and digest, sizes, and counts.`,
 		Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				info, err := store.Info(ctx)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				info, err := from.Info(ctx)
 				if err != nil {
 					return err
 				}

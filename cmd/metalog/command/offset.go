@@ -55,8 +55,8 @@ func (a *app) offsetList() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeGroup,
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				offsets, err := store.ListOffsets(ctx, args[0])
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				offsets, err := from.ListOffsets(ctx, args[0])
 				return a.printOffsets(offsets, err)
 			})
 		}),
@@ -70,8 +70,8 @@ func (a *app) offsetListTopic() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeTopic,
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				offsets, err := store.ListTopicOffsets(ctx, args[0])
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				offsets, err := from.ListTopicOffsets(ctx, args[0])
 				return a.printOffsets(offsets, err)
 			})
 		}),
@@ -181,8 +181,8 @@ func (a *app) offsetExpire() *cobra.Command {
 
 // showOffset prints an offset as it is after a write.
 func (a *app) showOffset(group, topic string, partition int32) shower {
-	return func(ctx context.Context, store metalog.MetadataStore, _ metalog.Result) error {
-		offset, err := store.GetOffset(ctx, group, topic, partition)
+	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
+		offset, err := from.GetOffset(ctx, group, topic, partition)
 		if err != nil {
 			return err
 		}
@@ -192,8 +192,8 @@ func (a *app) showOffset(group, topic string, partition int32) shower {
 
 // showOffsets prints a group's offsets as they are after a write.
 func (a *app) showOffsets(group string) shower {
-	return func(ctx context.Context, store metalog.MetadataStore, _ metalog.Result) error {
-		offsets, err := store.ListOffsets(ctx, group)
+	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
+		offsets, err := from.ListOffsets(ctx, group)
 		return a.printOffsets(offsets, err)
 	}
 }

@@ -52,16 +52,18 @@ func (a *app) serverURL() string {
 	return a.server
 }
 
-// checkTarget refuses a directory and a server at once.
+// checkTarget refuses a directory and a server at once, and a point in the past
+// where there is only the present.
 func (a *app) checkTarget(cmd *cobra.Command, _ []string) error {
 	a.dataGiven = cmd.Flags().Changed("data")
 	if a.dataGiven && a.server != "" {
 		return usagef("--data and --server: give one, not both")
 	}
-	return nil
+	return a.checkAt(cmd)
 }
 
-// read runs a command that changes nothing.
+// read runs a command that changes nothing. One that reads nothing but views goes
+// through readViews.
 func (a *app) read(ctx context.Context, body func(metalog.MetadataStore) error) error {
 	store, err := a.open(ctx, true)
 	if err != nil {
@@ -71,17 +73,20 @@ func (a *app) read(ctx context.Context, body func(metalog.MetadataStore) error) 
 }
 
 // shower prints what a write made, or, with no result, what is there.
-type shower func(ctx context.Context, store metalog.MetadataStore, result metalog.Result) error
+type shower func(ctx context.Context, from metalog.Reader, result metalog.Result) error
 
 // show runs a command that shows one thing.
 func (a *app) show(ctx context.Context, show shower) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
-		return show(ctx, store, metalog.Result{})
+	return a.readViews(ctx, func(from metalog.Reader) error {
+		return show(ctx, from, metalog.Result{})
 	})
 }
 
 // write does a command and shows what it made, or shows its events only.
 func (a *app) write(ctx context.Context, cmd metalog.Command, show shower) error {
+	if a.atGiven {
+		return errAt // a command that reads or writes, as its flags say
+	}
 	store, err := a.open(ctx, a.dryRun)
 	if err != nil {
 		return err

@@ -42,6 +42,8 @@ func (a *app) partitionAssign() *cobra.Command {
 	f := cmd.Flags()
 	f.Var(brokerList{&c.Replicas}, "replicas", "brokers, the preferred leader first")
 	f.Var(optionalInt32(&c.Leader), "leader", "broker that leads (default: the first one online)")
+	f.Var(brokerList{&c.ISR}, "isr", "brokers in sync (default: the replicas that are not offline)")
+	f.Var(optionalInt32(&c.LeaderEpoch), "leader-epoch", "leader epoch to begin with (default: the first that was never used)")
 	require(cmd, "replicas")
 	return cmd
 }
@@ -53,8 +55,8 @@ func (a *app) partitionList() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeTopic,
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				partitions, err := store.ListPartitions(ctx, args[0])
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				partitions, err := from.ListPartitions(ctx, args[0])
 				if err != nil {
 					return err
 				}
@@ -102,8 +104,8 @@ func (a *app) partitionLeader() *cobra.Command {
 				c := metalog.ElectLeader{Topic: topic, Partition: partition, Leader: *elect, LeaderEpoch: epoch}
 				return a.write(ctx, c, a.showPartition(topic, partition))
 			}
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				leader, err := store.GetPartitionLeader(ctx, topic, partition)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				leader, err := from.GetPartitionLeader(ctx, topic, partition)
 				if err != nil {
 					return err
 				}
@@ -124,8 +126,8 @@ func (a *app) partitionReplicas() *cobra.Command {
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeTopic,
 		RunE: a.ofPartition(func(ctx context.Context, topic string, partition int32) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				replicas, err := store.GetPartitionReplicas(ctx, topic, partition)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				replicas, err := from.GetPartitionReplicas(ctx, topic, partition)
 				if err != nil {
 					return err
 				}
@@ -203,8 +205,8 @@ func (a *app) partitionWatermark() *cobra.Command {
 
 // showPartition prints a partition as it is after a write.
 func (a *app) showPartition(topic string, partition int32) shower {
-	return func(ctx context.Context, store metalog.MetadataStore, _ metalog.Result) error {
-		p, err := store.GetPartition(ctx, topic, partition)
+	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
+		p, err := from.GetPartition(ctx, topic, partition)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (a *app) producerAllocate() *cobra.Command {
 }
 
 // showBlock prints a block of producer ids.
-func (a *app) showBlock(_ context.Context, _ metalog.MetadataStore, r metalog.Result) error {
+func (a *app) showBlock(_ context.Context, _ metalog.Reader, r metalog.Result) error {
 	return a.printObject(struct {
 		FirstID int64  `json:"first_id"`
 		Count   int64  `json:"count"`

@@ -14,7 +14,7 @@ import (
 
 // showDone prints what became of a command that leaves nothing to show.
 func (a *app) showDone(done string) shower {
-	return func(_ context.Context, _ metalog.MetadataStore, r metalog.Result) error {
+	return func(_ context.Context, _ metalog.Reader, r metalog.Result) error {
 		switch {
 		case r.Repeated:
 			done += fmt.Sprintf(": an earlier command of this id did it, seq %d", r.Seq)

@@ -53,8 +53,8 @@ func (a *app) segmentList() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeTopic,
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				segments, err := store.ListSegments(ctx, args[0], partition)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				segments, err := from.ListSegments(ctx, args[0], partition)
 				if err != nil {
 					return err
 				}
@@ -106,8 +106,8 @@ func (a *app) segmentFind() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				segment, err := store.FindSegment(ctx, args[0], partition, offset)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				segment, err := from.FindSegment(ctx, args[0], partition, offset)
 				if err != nil {
 					return err
 				}
@@ -173,8 +173,8 @@ func (a *app) segmentDelete() *cobra.Command {
 
 // showSegment prints a segment as it is after a write.
 func (a *app) showSegment(topic, id string) shower {
-	return func(ctx context.Context, store metalog.MetadataStore, _ metalog.Result) error {
-		segment, err := store.GetSegment(ctx, topic, id)
+	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
+		segment, err := from.GetSegment(ctx, topic, id)
 		if err != nil {
 			return err
 		}

@@ -41,8 +41,8 @@ func (a *app) topicList() *cobra.Command {
 		Short: "List all topics",
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				topics, err := store.ListTopics(ctx)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				topics, err := from.ListTopics(ctx)
 				if err != nil {
 					return err
 				}
@@ -142,8 +142,8 @@ every group, and its partitions in open transactions. Groups stay.`,
 
 // showTopic prints a topic as it is after a write.
 func (a *app) showTopic(name string) shower {
-	return func(ctx context.Context, store metalog.MetadataStore, _ metalog.Result) error {
-		topic, err := store.GetTopic(ctx, name)
+	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
+		topic, err := from.GetTopic(ctx, name)
 		if err != nil {
 			return err
 		}

@@ -217,8 +217,8 @@ func (a *app) txnList() *cobra.Command {
 		Short: "List all transactions: for each transactional id the open one, or the last",
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
-				transactions, err := store.ListTransactions(ctx)
+			return a.readViews(ctx, func(from metalog.Reader) error {
+				transactions, err := from.ListTransactions(ctx)
 				if err != nil {
 					return err
 				}
@@ -240,8 +240,8 @@ var txnColumns = []column[events.Transaction]{
 
 // showTransaction prints a transaction as it is after a write.
 func (a *app) showTransaction(id string) shower {
-	return func(ctx context.Context, store metalog.MetadataStore, _ metalog.Result) error {
-		transaction, err := store.GetTransaction(ctx, id)
+	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
+		transaction, err := from.GetTransaction(ctx, id)
 		if err != nil {
 			return err
 		}

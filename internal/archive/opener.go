@@ -1,0 +1,70 @@
+package archive
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Opener opens an archive when it is needed. It is safe for concurrent use.
+type Opener struct {
+	opened atomic.Pointer[Archive]
+
+	mu     sync.Mutex
+	open   func(context.Context) (*Archive, error) // nil: no archive is known; guarded by mu
+	err    error                                   // of the last try; guarded by mu
+	failed time.Time                               // when that was; guarded by mu
+}
+
+// retryAfter is for how long an archive that can't be opened is not tried again: who
+// reads should not wait each time.
+const retryAfter = 2 * time.Second
+
+// openTimeout bounds a try.
+const openTimeout = 15 * time.Second
+
+// NewOpener returns an opener that uses open; nil if no archive is known.
+func NewOpener(open func(context.Context) (*Archive, error)) *Opener { return &Opener{open: open} }
+
+// Known reports whether there is an archive, open or not.
+func (o *Opener) Known() bool {
+	if o.opened.Load() != nil {
+		return true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.open != nil
+}
+
+// Opened returns the archive if it is open, or nil.
+func (o *Opener) Opened() *Archive { return o.opened.Load() }
+
+// Use makes a the archive from now on.
+func (o *Opener) Use(a *Archive) { o.opened.Store(a) }
+
+// Archive returns the archive, and opens it first if need be.
+func (o *Opener) Archive(ctx context.Context) (*Archive, error) {
+	if a := o.opened.Load(); a != nil {
+		return a, nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if a := o.opened.Load(); a != nil {
+		return a, nil
+	}
+	if o.err != nil && time.Since(o.failed) < retryAfter {
+		return nil, o.err
+	}
+	bounded, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	a, err := o.open(bounded)
+	if err != nil {
+		if ctx.Err() == nil {
+			o.err, o.failed = err, time.Now()
+		}
+		return nil, err
+	}
+	o.opened.Store(a)
+	return a, nil
+}

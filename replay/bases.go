@@ -1,0 +1,124 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
+	"github.com/metalog/metalog/internal/durable"
+	"github.com/metalog/metalog/views"
+)
+
+// Bases are the states that a rebuild can begin with: a store's snapshots, and the
+// copy of the views that a pruned archive keeps.
+type Bases struct {
+	Snapshots Snapshots       // without a directory: there are none
+	Archive   *archive.Opener // nil: there is none
+}
+
+// Base is one of them.
+type Base struct {
+	Snapshot
+	// Archived: it is in the archive, not among the snapshots.
+	Archived bool
+
+	copyTo func(ctx context.Context, w io.Writer) error
+}
+
+// Extract copies the base to a views file at path, durably, replacing what is there.
+// One that differs from its manifest is ErrCorrupt, and path is as it was.
+func (b Base) Extract(ctx context.Context, path string) error {
+	return durable.Replace(path, func(w io.Writer) error { return b.copyTo(ctx, w) })
+}
+
+// Nearest returns the newest base of this program's schema version that is not
+// beyond a seq and that the log goes on from; log is log and archive as one. found is
+// false when the state has to be made from the log's first record on. It is
+// ErrOutOfRange when that record is gone too, and says from which seq on states can
+// be made.
+func (b Bases) Nearest(ctx context.Context, log events.Reader, seq uint64) (base Base, found bool, err error) {
+	list, err := b.list(ctx)
+	if err != nil {
+		return base, false, err
+	}
+	first := log.First()
+	var earliest uint64 // state that can be made
+	for _, candidate := range list {
+		if candidate.SchemaVersion != views.SchemaVersion || candidate.Seq+1 < first {
+			continue
+		}
+		if earliest == 0 || candidate.Seq < earliest {
+			earliest = candidate.Seq
+		}
+		if candidate.Seq <= seq && (!found || candidate.Seq > base.Seq) {
+			base, found = candidate, true
+		}
+	}
+	switch {
+	case found || first <= 1:
+		return base, found, nil
+	case earliest == 0:
+		return base, false, events.Errorf(events.CodeOutOfRange, "the state at seq %d can't be made: records before seq %d are gone, and there is no snapshot that they were in", seq, first)
+	}
+	return base, false, events.Errorf(events.CodeOutOfRange, "the state at seq %d can't be made any more: the archive was pruned; ask from seq %d on", seq, earliest)
+}
+
+func (b Bases) list(ctx context.Context) ([]Base, error) {
+	var snapshots []Snapshot
+	if b.Snapshots.Dir != "" {
+		var err error
+		if snapshots, err = b.Snapshots.List(); err != nil {
+			return nil, err
+		}
+	}
+	list := make([]Base, 0, len(snapshots)+1)
+	for _, snap := range snapshots {
+		list = append(list, Base{Snapshot: snap, copyTo: func(ctx context.Context, w io.Writer) error {
+			return b.Snapshots.CopyTo(ctx, w, snap)
+		}})
+	}
+	if b.Archive == nil || !b.Archive.Known() {
+		return list, nil
+	}
+	a, err := b.Archive.Archive(ctx)
+	if err != nil {
+		return list, nil // what needs it tells when its records are read
+	}
+	base := a.State().Base
+	if base == nil {
+		return list, nil
+	}
+	var snap Snapshot
+	if err := json.Unmarshal(base.Snapshot, &snap); err != nil {
+		return nil, events.Errorf(events.CodeCorrupt, "archive %s: what it tells of its base can't be read: %w", a, err)
+	}
+	return append(list, Base{snap, true, func(ctx context.Context, w io.Writer) error { return a.CopyBase(ctx, base, w) }}), nil
+}
+
+// NewArchiveBase stores a snapshot in an archive, to be its base.
+func NewArchiveBase(ctx context.Context, a *archive.Archive, s Snapshots, snap Snapshot) (*archive.Base, error) {
+	manifest, err := json.Marshal(snap)
+	if err != nil {
+		return nil, err
+	}
+	b := archive.Base{Seq: snap.Seq, Hash: snap.Hash, SizeBytes: snap.SizeBytes, SHA256: snap.SHA256, Snapshot: manifest}
+	return a.PutBase(ctx, b, func(w io.Writer) error { return s.CopyTo(ctx, w, snap) })
+}
+
+// Earliest returns the seq of the first state that can be made when the log begins
+// with first and otherwise is a base as well.
+func (b Bases) Earliest(ctx context.Context, first, otherwise uint64) (uint64, error) {
+	list, err := b.list(ctx)
+	if err != nil {
+		return 0, err
+	}
+	earliest := otherwise
+	for _, base := range list {
+		if !base.Archived && base.SchemaVersion == views.SchemaVersion && base.Seq+1 >= first {
+			earliest = min(earliest, base.Seq)
+		}
+	}
+	return earliest, nil
+}

@@ -1,0 +1,10 @@
+package bench
+
+import (
+	"os"
+	"testing"
+
+	"github.com/metalog/metalog/internal/benchlog"
+)
+
+func TestMain(m *testing.M) { os.Exit(benchlog.Run(m)) }
