@@ -17,8 +17,8 @@ import (
 func (p *undoPlan) findConflicts(now *views.Reader) error {
 	if by := p.after.undone; by != 0 {
 		p.Conflicts = append(p.Conflicts, UndoConflict{
-			What: fmt.Sprintf("seq %d", p.opts.Seq), Seq: by, LastSeq: by, Changes: 1, Blocks: true,
-			Why: fmt.Sprintf("seq %d undid it, and that was undone by seq %d; undo that one", p.UndoneBy[0], by),
+			What: fmt.Sprintf("it was undone by seq %d", p.UndoneBy[0]), Seq: by, LastSeq: by, Changes: 1, Blocks: true,
+			Why: fmt.Sprintf("and that by seq %d; undo that one", by),
 		})
 		return nil
 	}

@@ -155,7 +155,7 @@ func checkUndoOfUndo(t *testing.T, s *storetest.Store, seq uint64, undo []uint64
 		t.Errorf("it is still there: %v, %+v", err, gone.Undoes)
 	}
 	waitForCascades(t, s, gone.Results[0].Seq)
-	notUndone(t, s, metalog.UndoOptions{Seq: seq}, metalog.ErrConflict, fmt.Sprintf("seq %d undid it, and that was undone by seq %d; undo that one", undo[0], gone.Results[0].Seq))
+	notUndone(t, s, metalog.UndoOptions{Seq: seq}, metalog.ErrConflict, fmt.Sprintf("it was undone by seq %d: and that by seq %d; undo that one", undo[0], gone.Results[0].Seq))
 	report := mustUndoRest(t, s, metalog.UndoOptions{Seq: gone.Results[0].Seq})
 	checkBack(t, back, things(t, s, metalog.Point{}), report.UndoSummary)
 }
