@@ -40,7 +40,7 @@ type segmentWriter struct {
 	m       Manifest
 	types   map[events.Type]uint64
 	outline events.Outline // used again
-	data    []byte // the file so far
+	data    []byte         // the file so far
 	packer  eventlog.Packer
 	plain   []byte // a pack, used again
 	segment hash.Hash
