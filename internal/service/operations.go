@@ -109,6 +109,8 @@ var storeReads = []operation[*metalog.Store]{
 	query(wire.ReadCascade, readCascade),
 	query(wire.AskBlame, blame),
 	query(wire.Verify, verify),
+	query(wire.PlanUndo, planUndo),
+	query(wire.Undo, undo),
 	query(wire.ReadDiff, diff),
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),

@@ -143,6 +143,9 @@ var (
 	Verify      = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
 	ReadDiff    = Query[Diff, DiffPage]{"diff"}
 
+	PlanUndo = Query[metalog.UndoOptions, metalog.UndoPlan]{"undo.plan"}
+	Undo     = Query[metalog.UndoOptions, metalog.UndoReport]{"undo"}
+
 	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
 	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}
 	Backup         = Query[Directory, metalog.BackupReport]{"backup"}
