@@ -35,6 +35,8 @@ func TestScripts(t *testing.T) {
 			"sameevents": sameEvents,
 			"longline":   longLine,
 			"damage":     damage,
+			"withoutids": withoutIDs,
+			"cutlines":   cutLines,
 			"serve":      serve,
 			"stop":       stop,
 		},
