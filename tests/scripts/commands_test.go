@@ -130,6 +130,13 @@ func sameEvents(ts *testscript.TestScript, _ bool, files []string) {
 	}
 }
 
+// timeof VARIABLE sets a variable to the time of the first event that was printed.
+func timeOf(ts *testscript.TestScript, _ bool, args []string) {
+	var list []struct{ Time string }
+	check(ts, json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+	ts.Setenv(args[0], list[0].Time)
+}
+
 // longline FILE BYTES writes an apply file of one line.
 func longLine(ts *testscript.TestScript, _ bool, args []string) {
 	begin, end := `{"op":"group.create","id":"`, `"}`

@@ -33,6 +33,7 @@ func TestScripts(t *testing.T) {
 			"fields":     fields,
 			"count":      count,
 			"sameevents": sameEvents,
+			"timeof":     timeOf,
 			"longline":   longLine,
 			"damage":     damage,
 			"withoutids": withoutIDs,
