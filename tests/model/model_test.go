@@ -40,7 +40,7 @@ func TestStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		tb := newScope(t, rt)
 		defer tb.finish()
-		r := &run{T: rt, tb: tb, model: newModel()}
+		r := &run{T: rt, tb: tb, model: newModel(), blame: blameBook{}}
 		r.Store = storetest.Open(tb, func(o *metalog.Options) {
 			o.DigestEvery, o.SegmentSize = 10, 4096
 			o.MaxPendingBytes = rapid.SampledFrom([]int64{0, 4096}).Draw(rt, "pending bytes")
@@ -75,6 +75,7 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"snapshot": func(*rapid.T) { r.snapshotStep() },
 		"restore":  func(*rapid.T) { r.restoreStep() },
 		"history":  func(*rapid.T) { r.historyStep() },
+		"blame":    func(*rapid.T) { r.blameStep() },
 		"diff":     func(*rapid.T) { r.diffStep() },
 		"export":   func(*rapid.T) { r.exportStep() },
 	}
@@ -130,6 +131,7 @@ type run struct {
 	tb    *scope
 	model *model
 	notes []metalog.Info // after commands, by seq
+	blame blameBook
 
 	commands    int             // how many were given
 	last        metalog.Command // the last that was done
@@ -204,6 +206,7 @@ func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want err
 	}
 	r.last, r.lastOptions, r.model.at = cmd, opts, result
 	r.note()
+	r.noteBlame(result.Seq)
 	return true
 }
 
@@ -277,6 +280,8 @@ func firstOf(pairs ...any) error {
 	}
 	return nil
 }
+
+func sortedKeys[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }
 
 // sorted returns the values of a map in the order of its keys.
 func sorted[V any](of map[string]V) []V {
