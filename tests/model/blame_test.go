@@ -60,7 +60,7 @@ func (r *run) noteBlame(seq uint64) {
 		ref, err := events.ParseEntityRef(scope)
 		r.tb.ok(err)
 		entry, err := r.GetConfig(ctx, ref)
-		if err == nil && entry.Revision == 0 && !strings.HasPrefix(scope, "topic") && r.blame["config/"+scope] == nil {
+		if page := r.blame["config/"+scope]; err == nil && entry.Revision == 0 && scope != "topic/a" && (page == nil || page.deleted != 0) {
 			continue // nothing was ever set
 		}
 		r.noteEntity("config/"+scope, entry, err, seq)
