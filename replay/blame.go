@@ -92,6 +92,9 @@ func (b *blaming) blame(ctx context.Context, entity string) (BlameReport, error)
 	case *offsetFold:
 		err = b.offset(ctx, s, l)
 	}
+	if err == nil && !l.existed && s.kind == ofConfig {
+		err = events.Errorf(events.CodeNotFound, "%s: nothing of it was ever set by seq %d; 'metalog config set' sets it", entity, b.to)
+	}
 	if err == nil && !l.existed {
 		err = events.Errorf(events.CodeNotFound, "%s: it has not existed by seq %d; 'metalog history' shows what there is", entity, b.to)
 	}

@@ -14,33 +14,50 @@ func (b *blaming) completePartition(ctx context.Context, s *subject, f *partitio
 	if !l.existed {
 		return nil
 	}
-	revision := []*events.EventView{f.assigned, f.logStart}
 	high, err := b.newest(ctx, s, 1, events.TypeHighWatermarkAdvanced)
 	if err != nil {
 		return err
 	}
+	marks := f.logStart
 	if len(high) > 0 {
+		marks = last(marks, &high[0])
 		value := high[0].Payload.(*events.HighWatermarkAdvanced).HighWatermark
 		if err := l.set("high_watermark", value, high[0]); err != nil {
 			return err
 		}
-		revision = append(revision, &high[0])
 	}
-	var last *events.EventView
-	for _, e := range revision {
-		if e != nil && (last == nil || newer(*e, *last)) {
-			last = e
-		}
-	}
-	if last != nil {
-		if err := l.set("revision", last.Seq, *last); err != nil {
-			return err
-		}
+	if err := f.setRevision(marks, l); err != nil {
+		return err
 	}
 	if l.deleted != nil || f.p.Leader == events.NoLeader {
 		return nil
 	}
 	return b.completeLeader(ctx, f, l)
+}
+
+// setRevision sets the revision: of the assignment or the watermarks, whichever
+// changed last. When an assignment ends it may go back to that of the watermarks.
+func (f *partitionFold) setRevision(marks *events.EventView, l *ledger) error {
+	newest := last(f.assigned, marks)
+	by, seq := newest, uint64(0)
+	if newest != nil {
+		seq = newest.Seq
+	}
+	if f.assigned == nil && f.unassigned != nil && last(f.before, marks) == f.before && last(f.unassigned, marks) == f.unassigned {
+		by = f.unassigned
+	}
+	if by == nil {
+		return nil // as it was created
+	}
+	return l.set("revision", seq, *by)
+}
+
+// last returns the later of two events; nil is none.
+func last(a, b *events.EventView) *events.EventView {
+	if a == nil || b != nil && newer(*b, *a) {
+		return b
+	}
+	return a
 }
 
 // completeLeader finds out whether the leader's broker has gone, or come back as

@@ -100,7 +100,9 @@ type partitionFold struct {
 	partition   int32
 	p           *events.Partition
 	brokerEpoch uint64            // of the leader, when it was elected
-	assigned    *events.EventView // the last change of the assignment that there is
+	assigned    *events.EventView // the last change of the assignment; nil: nobody holds it
+	unassigned  *events.EventView // what ended the assignment that was last changed by
+	before      *events.EventView
 	logStart    *events.EventView // of the log start offset
 }
 
@@ -143,6 +145,7 @@ func (f *partitionFold) change(e events.EventView) {
 	case *events.PartitionReassigned:
 		f.assign(p.Assignment, &e)
 	case *events.PartitionUnassigned:
+		f.unassigned, f.before = &e, f.assigned
 		f.assign(events.Assignment{Leader: events.NoLeader}, nil)
 	case *events.LeaderChanged:
 		f.p.Leader, f.p.LeaderEpoch, f.p.PartitionEpoch = p.Leader, p.LeaderEpoch, p.PartitionEpoch

@@ -1,8 +1,10 @@
 package history
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sort"
 
 	"go.etcd.io/bbolt"
@@ -195,12 +197,12 @@ func (b *batch) entity(s subject, seq uint64) (*entityRow, error) {
 		return row, nil
 	}
 	row := new(entityRow)
-	found, err := getValue(b.tx, bucketEntities, entityKey(s.Identity), row)
+	found, err := b.x.find(b.tx, &b.at.Rows, bucketEntities, entityKey(s.Identity), row)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		*row = entityRow{Name: s.name, From: seq, Begun: s.begins}
+		*row = entityRow{Name: s.name, From: seq, Begun: s.begins, fresh: true}
 	}
 	b.entities[s.Identity] = row
 	return row, nil
@@ -216,16 +218,22 @@ func (b *batch) addName(s subject) error {
 	case kind == kindProducer:
 		kind = kindTransaction
 	}
-	key := append(nameKey(kind, s.name), entityKey(s.Identity)...)
-	if _, known := b.names[string(key)]; known {
+	name, entity := nameKey(kind, s.name), entityKey(s.Identity)
+	known := string(name) + string(entity)
+	if _, ok := b.names[known]; ok {
 		return nil
 	}
-	b.names[string(key)] = struct{}{}
-	if b.tx.Bucket(bucketNames).Get(key) != nil {
-		return nil
+	b.names[known] = struct{}{}
+	var row nameRow
+	found, err := b.x.find(b.tx, &b.at.Rows, bucketNames, name, &row)
+	if err != nil || slices.ContainsFunc(row.Entities, func(e []byte) bool { return bytes.Equal(e, entity) }) {
+		return err
 	}
-	b.rows++
-	return put(b.tx, bucketNames, key, nil)
+	if b.rows++; !found {
+		b.at.Rows.Names++
+	}
+	row.Entities = append(row.Entities, entity)
+	return putValue(b.tx, bucketNames, name, row)
 }
 
 // addCause notes the record under its cause, which must be before it: what a
@@ -236,6 +244,7 @@ func (b *batch) addCause(at eventlog.Located) error {
 		return nil
 	}
 	b.rows++
+	b.at.Rows.Causes++
 	key := append(positionKey(nil, *cause), seqKey(at.Seq)...)
 	return put(b.tx, bucketCauses, key, encodeOffset(at.Offset))
 }
@@ -246,6 +255,9 @@ func (b *batch) commit() error {
 		return nil
 	}
 	for id, row := range b.entities {
+		if row.fresh {
+			b.at.Rows.Entities++
+		}
 		if err := putValue(b.tx, bucketEntities, entityKey(id), row); err != nil {
 			return err
 		}

@@ -161,7 +161,7 @@ func (c *Cursor) edge(tx *bbolt.Tx, w walk, row rowAt) (uint64, error) {
 		return 0, nil
 	}
 	var e entityRow
-	_, err := getValue(tx, bucketEntities, c.prefix, &e)
+	_, err := getValue(tx, bucketEntities, c.prefix, &e) // none has no events
 	return e.Count + 1, err
 }
 

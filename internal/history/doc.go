@@ -16,13 +16,14 @@
 //	bucket     key                        value
 //	meta       "state"                    version, log id, what is indexed
 //	entities   entity                     its name, from which seq to which, how many events
-//	names      kind, name, entity         -
+//	names      kind, name                 the entities that have had it
 //	events     entity, seq, index         number, offset in the segment, type, hints
 //	causes     seq, index of a cause, seq offset of the record that was caused
 //	segments   first seq of a segment     last seq, events by type, Bloom filter
 //
-// Events are numbered, for each entity from 1: a row that is lost, by a damaged page
-// say, is found out and not passed over.
+// Events are numbered, for each entity from 1, and the rows of other buckets counted:
+// a row that is lost, by a damaged page say, is found out and not passed over. A row
+// that is missing from segments costs a scan.
 //
 // Events of a high rate (events.Type.HighRate: commits of offsets and high
 // watermarks) are not in it. They are found by scanning the log; the filter of each

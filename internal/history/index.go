@@ -58,6 +58,9 @@ type Index struct {
 	bolt       *bbolt.DB    // guarded by file; nil once closed
 	generation atomic.Uint64
 	at         atomic.Pointer[state]
+
+	wholeMu      sync.Mutex
+	wholeBuckets map[string]bool // buckets that were found to be whole; guarded by wholeMu
 }
 
 // Unusable is what the name of a file ends with that was set aside.
@@ -110,6 +113,9 @@ func (x *Index) openFile() error {
 			return err
 		}
 		x.bolt = bolt
+		x.wholeMu.Lock()
+		x.wholeBuckets = map[string]bool{}
+		x.wholeMu.Unlock()
 		if err := x.load(); err != nil {
 			return errors.Join(err, x.closeFile())
 		}

@@ -32,6 +32,31 @@ type state struct {
 	First   uint64      `cbor:"3,keyasint"` // the first seq that was indexed
 	At      events.Head `cbor:"4,keyasint"` // the last one; First-1: none yet
 	Offset  int64       `cbor:"5,keyasint"` // of its frame in the segment
+	Rows    rowCounts   `cbor:"6,keyasint"`
+}
+
+// rowCounts are how many rows there are in the buckets where a row that is missing
+// would be a wrong answer. That none of them is missing is checked when one is not
+// found, see [Index.absent].
+type rowCounts struct {
+	Entities uint64 `cbor:"1,keyasint"`
+	Names    uint64 `cbor:"2,keyasint"`
+	Causes   uint64 `cbor:"3,keyasint"`
+}
+
+func (c *rowCounts) of(bucket []byte) *uint64 {
+	switch string(bucket) {
+	case string(bucketEntities):
+		return &c.Entities
+	case string(bucketNames):
+		return &c.Names
+	}
+	return &c.Causes
+}
+
+// nameRow lists all that have had a name.
+type nameRow struct {
+	Entities [][]byte `cbor:"1,keyasint"` // keys
 }
 
 // entityRow is what the index keeps of an entity.
@@ -41,6 +66,7 @@ type entityRow struct {
 	To    uint64 `cbor:"3,keyasint,omitempty"` // seq that deleted it; 0: none did
 	Begun bool   `cbor:"4,keyasint,omitempty"` // its first event created it
 	Count uint64 `cbor:"5,keyasint"`           // of rows in the bucket of events
+	fresh bool   // it is not in the file yet
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -66,7 +66,7 @@ func (b *batch) subjectOfCascade(of events.EntityRef) (s subject, err error) {
 		return s, events.Errorf(events.CodeCorrupt, "seq %d: a cascade is completed, but the record names none as its cause", b.outline.Seq)
 	}
 	s.name = of.ID
-	named, err := b.x.named(b.tx, kindByte(of.Kind), of.ID, b.entities)
+	named, err := b.x.named(b.tx, &b.at.Rows, kindByte(of.Kind), of.ID, b.entities)
 	if err != nil {
 		return s, err
 	}

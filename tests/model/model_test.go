@@ -40,7 +40,7 @@ func TestStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		tb := newScope(t, rt)
 		defer tb.finish()
-		r := &run{T: rt, tb: tb, model: newModel(), answers: map[uint64]string{}}
+		r := &run{T: rt, tb: tb, model: newModel(), answers: map[uint64]string{}, blame: blameBook{}}
 		r.Store = storetest.Open(tb, func(o *metalog.Options) {
 			o.DigestEvery, o.SegmentSize = 10, 4096
 			o.MaxPendingBytes = rapid.SampledFrom([]int64{0, 4096}).Draw(rt, "pending bytes")
@@ -77,6 +77,7 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"as of":    func(*rapid.T) { r.asOfStep() },
 		"damage":   func(*rapid.T) { r.damageStep() },
 		"history":  func(*rapid.T) { r.historyStep() },
+		"blame":    func(*rapid.T) { r.blameStep() },
 		"diff":     func(*rapid.T) { r.diffStep() },
 		"export":   func(*rapid.T) { r.exportStep() },
 	}
@@ -133,6 +134,7 @@ type run struct {
 	model   *model
 	notes   []metalog.Info    // after commands, by seq
 	answers map[uint64]string // to all reads, at some seqs
+	blame   blameBook
 
 	commands    int             // how many were given
 	last        metalog.Command // the last that was done
@@ -207,6 +209,7 @@ func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want err
 	}
 	r.last, r.lastOptions, r.model.at = cmd, opts, result
 	r.note()
+	r.noteBlame(result.Seq)
 	return true
 }
 
@@ -280,6 +283,8 @@ func firstOf(pairs ...any) error {
 	}
 	return nil
 }
+
+func sortedKeys[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }
 
 // sorted returns the values of a map in the order of its keys.
 func sorted[V any](of map[string]V) []V {
