@@ -9,13 +9,16 @@ import (
 	"github.com/metalog/metalog/views"
 )
 
-// AssignPartition gives a partition that nobody holds its replicas. All that are
-// not offline are in sync. Assigning the same replicas again changes nothing.
+// AssignPartition gives a partition that nobody holds its replicas. Assigning the
+// same again changes nothing. ISR and LeaderEpoch bring an assignment back that was
+// elsewhere, or here before.
 type AssignPartition struct {
-	Topic     string           `json:"topic" require:"true"`
-	Partition int32            `json:"partition" require:"true"`
-	Replicas  events.BrokerIDs `json:"replicas" require:"true"` // preferred leader first
-	Leader    *int32           `json:"leader,omitempty"`        // nil: the first replica that is online
+	Topic       string           `json:"topic" require:"true"`
+	Partition   int32            `json:"partition" require:"true"`
+	Replicas    events.BrokerIDs `json:"replicas" require:"true"` // preferred leader first
+	Leader      *int32           `json:"leader,omitempty"`        // nil: the first replica in sync that is online
+	ISR         events.BrokerIDs `json:"isr,omitempty"`           // none: the replicas that are not offline
+	LeaderEpoch *int32           `json:"leader_epoch,omitempty"`  // nil: the first that was never used; one that may have been is ErrFenced
 }
 
 // ReassignPartition gives a partition other replicas. Those in sync before that
@@ -54,8 +57,20 @@ func (ChangeISR) Op() string         { return "partition.isr" }
 func (c AssignPartition) validate() error {
 	var v checks
 	v.replicas(c.Topic, c.Partition, "replicas", c.Replicas)
+	v.brokers("isr", c.ISR)
+	for _, id := range c.ISR {
+		if !slices.Contains(c.Replicas, id) {
+			v.fail("isr", "broker %d is none of the replicas %v", id, c.Replicas)
+		}
+	}
+	if c.LeaderEpoch != nil {
+		v.within("leader_epoch", int64(*c.LeaderEpoch), 0, maxAssignedEpoch)
+	}
 	return v.err
 }
+
+// maxAssignedEpoch leaves room above for elections.
+const maxAssignedEpoch = 1 << 30
 
 func (c ReassignPartition) validate() error {
 	var v checks
@@ -101,12 +116,12 @@ func (c AssignPartition) decide(d *decision) error {
 		return err
 	}
 	if exists {
-		if slices.Equal(row.Replicas, c.Replicas) && (c.Leader == nil || *c.Leader == row.Leader) {
+		if c.isWhat(row.Assignment) {
 			return nil
 		}
 		return events.Errorf(events.CodeAlreadyExists, "%s: already assigned to %v; 'metalog partition reassign' changes that", partitionLabel(ref), row.Replicas)
 	}
-	assignment, err := d.newAssignment(ref, c.Replicas, c.Leader)
+	assignment, err := d.newAssignment(ref, c)
 	if err != nil {
 		return err
 	}
@@ -114,15 +129,27 @@ func (c AssignPartition) decide(d *decision) error {
 	return nil
 }
 
+// isWhat reports whether an assignment is all that the command asks for.
+func (c AssignPartition) isWhat(a events.Assignment) bool {
+	return slices.Equal(a.Replicas, c.Replicas) &&
+		(c.Leader == nil || *c.Leader == a.Leader) &&
+		(len(c.ISR) == 0 || slices.Equal(a.ISR, c.ISR)) &&
+		(c.LeaderEpoch == nil || *c.LeaderEpoch == a.LeaderEpoch)
+}
+
 // newAssignment is the assignment of a partition that nobody held.
-func (d *decision) newAssignment(ref events.PartitionRef, replicas events.BrokerIDs, leader *int32) (events.Assignment, error) {
-	a := events.Assignment{Replicas: replicas, Leader: events.NoLeader}
-	isr, err := d.alive(ref, replicas)
-	if err != nil {
+func (d *decision) newAssignment(ref events.PartitionRef, c AssignPartition) (events.Assignment, error) {
+	a := events.Assignment{Replicas: c.Replicas, Leader: events.NoLeader}
+	alive, err := d.alive(ref, c.Replicas)
+	switch {
+	case err != nil:
 		return a, err
-	}
-	if a.ISR = isr; len(isr) == 0 {
-		a.ISR = replicas
+	case len(c.ISR) > 0:
+		a.ISR = c.ISR
+	case len(alive) > 0:
+		a.ISR = alive
+	default:
+		a.ISR = c.Replicas
 	}
 	marks, err := d.view.Watermarks(ref.TopicID, ref.Partition)
 	if err != nil {
@@ -131,7 +158,13 @@ func (d *decision) newAssignment(ref events.PartitionRef, replicas events.Broker
 	if marks.Revision != 0 { // it was assigned before: epochs go on from there
 		a.LeaderEpoch = marks.LeaderEpoch + 1
 	}
-	return a, d.lead(ref, &a, leader)
+	if c.LeaderEpoch != nil {
+		if *c.LeaderEpoch < a.LeaderEpoch {
+			return a, events.Errorf(events.CodeFenced, "%s: leader epoch %d may have been used before; give %d or a later one", partitionLabel(ref), *c.LeaderEpoch, a.LeaderEpoch)
+		}
+		a.LeaderEpoch = *c.LeaderEpoch
+	}
+	return a, d.lead(ref, &a, c.Leader)
 }
 
 // alive returns the replicas that are not offline. All must be registered.

@@ -18,6 +18,8 @@ const (
 	internalReplicationFactor = 3
 )
 
+func internalConfig() events.Config { return events.Config{"cleanup.policy": "compact"} }
+
 func isInternal(topic string) bool {
 	return topic == ConsumerOffsetsTopic || topic == TransactionStateTopic
 }
@@ -85,7 +87,7 @@ func (InitSystem) decide(d *decision) error {
 			TopicRef:          events.TopicRef{Name: name, ID: d.newID()},
 			Partitions:        internalPartitions,
 			ReplicationFactor: internalReplicationFactor,
-			Config:            events.Config{"cleanup.policy": "compact"},
+			Config:            internalConfig(),
 			Internal:          true,
 		})
 	}

@@ -119,7 +119,7 @@ func (c CreateTopic) decide(d *decision) error {
 func (d *decision) assignAll(cause int, topic events.TopicRef, first int32, assignments []TopicAssignment) error {
 	for i, a := range assignments {
 		ref := events.PartitionRef{Topic: topic.Name, TopicID: topic.ID, Partition: first + int32(i)}
-		assignment, err := d.newAssignment(ref, a.Replicas, a.Leader)
+		assignment, err := d.newAssignment(ref, AssignPartition{Replicas: a.Replicas, Leader: a.Leader})
 		if err != nil {
 			return err
 		}
@@ -174,9 +174,10 @@ func (c DeleteTopic) decide(d *decision) error {
 		return events.Errorf(events.CodeForbidden, "topic %q: internal topics can't be deleted", c.Name)
 	}
 	deleted := &events.TopicDeleted{TopicRef: refOf(topic)}
-	deleted.Purging, err = d.cascade(d.emit(deleted), belowTopic(d.view, refOf(topic)))
+	root := d.emit(deleted)
+	deleted.Purging, err = d.cascade(root, belowTopic(d.view, refOf(topic)))
 	if d.plan && deleted.Purging {
-		d.derive(0, &events.TopicPurged{TopicRef: refOf(topic)})
+		d.derive(root, &events.TopicPurged{TopicRef: refOf(topic)})
 	}
 	return err
 }

@@ -2,9 +2,12 @@ package metalog
 
 import (
 	"context"
+	"errors"
+	"reflect"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
+	"github.com/metalog/metalog/views"
 )
 
 // WrapLog puts a log between the store and its own.
@@ -53,3 +56,69 @@ func (Misapplied) decide(d *decision) error {
 	d.emit(&events.SegmentRemoved{ID: "never was"})
 	return nil
 }
+
+// Thing is a row of a view, by its kind as undo plans name it.
+type Thing struct {
+	Kind, Name string
+	Fields     map[string]any
+}
+
+// Things lists all rows of a view that an undo may bring back.
+func Things(view View) ([]Thing, error) {
+	r := view.(interface{ reader() *views.Reader }).reader()
+	var list []Thing
+	var failure error
+	add := func(t target) {
+		row, err := t.read(r)
+		if err != nil || row.value == nil {
+			failure = errors.Join(failure, err)
+			return
+		}
+		thing := Thing{Kind: string(t.Kind), Name: t.String(), Fields: map[string]any{}}
+		if config, ok := row.value.(events.Config); ok {
+			for key, value := range config {
+				thing.Fields[key] = value
+			}
+			list = append(list, thing)
+			return
+		}
+		v := reflect.ValueOf(row.value)
+		c := comparison{fields: map[reflect.Type][]jsonField{}}
+		for _, f := range c.fieldsOf(v.Type()) {
+			thing.Fields[f.name] = v.FieldByIndex(f.index).Interface()
+		}
+		list = append(list, thing)
+	}
+	for topic, err := range r.Topics() {
+		failure = errors.Join(failure, err)
+		add(ofTopic(targetTopic, refOf(topic)))
+		add(ofConfig(configOfTopic(refOf(topic)), ""))
+		for s, err := range r.Segments(topic.ID, AllPartitions) {
+			failure = errors.Join(failure, err)
+			add(ofSegment(s.PartitionRef, s.ID))
+		}
+		for p := range topic.Partitions {
+			ref := events.PartitionRef{Topic: topic.Name, TopicID: topic.ID, Partition: p}
+			add(ofPartition(targetAssignment, ref))
+			add(ofPartition(targetWatermarks, ref))
+		}
+	}
+	for group, err := range r.Groups() {
+		failure = errors.Join(failure, err)
+		add(ofGroup(targetGroup, group.GroupRef))
+		add(ofConfig(events.Scope{Of: group.Entity(), GroupID: group.GroupID}, ""))
+		for o, err := range r.Offsets(group) {
+			failure = errors.Join(failure, err)
+			add(ofOffset(o.OffsetRef))
+		}
+	}
+	for broker, err := range r.Brokers() {
+		failure = errors.Join(failure, err)
+		add(ofBroker(targetBroker, broker.ID))
+		add(ofConfig(events.Scope{Of: broker.Entity()}, ""))
+	}
+	add(ofConfig(events.Scope{Of: clusterScope}, ""))
+	return list, failure
+}
+
+var clusterScope = events.EntityRef{Kind: events.KindCluster}

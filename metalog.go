@@ -171,10 +171,12 @@ type Info struct {
 	Records    uint64            `json:"records"`
 	Events     uint64            `json:"events"`
 	Entities   map[string]uint64 `json:"entities"`
-	LogBytes   int64             `json:"log_bytes"`   // all of it
-	ViewsBytes int64             `json:"views_bytes"` // of the file that has the state
-	Writable   bool              `json:"writable"`    // false: the store stopped after an error, and says why in its log; or this is a replica, or an earlier state
-	Replica    *ReplicaInfo      `json:"replica,omitempty"`
+	// NextProducerID is the first producer id that was never handed out.
+	NextProducerID int64        `json:"next_producer_id"`
+	LogBytes       int64        `json:"log_bytes"`   // all of it
+	ViewsBytes     int64        `json:"views_bytes"` // of the file that has the state
+	Writable       bool         `json:"writable"`    // false: the store stopped after an error, and says why in its log; or this is a replica, or an earlier state
+	Replica        *ReplicaInfo `json:"replica,omitempty"`
 	// Archive has what is before the log's first record; nil if nothing was moved.
 	Archive *ArchiveInfo `json:"archive,omitempty"`
 	// Publisher is how far a server's publishing is; nil from a store in process,

@@ -159,6 +159,8 @@ type Store struct {
 	// changed; never nil.
 	snapshotsChanged atomic.Pointer[chan struct{}]
 
+	undoing sync.Mutex // held to undo
+
 	queue     chan *request
 	flush     chan struct{} // one slot: there are rows to flush
 	continues chan struct{} // one slot: there may be cascades to go on with

@@ -98,12 +98,17 @@ func infoOfViews(db *views.DB, r *views.Reader) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
+	next, err := r.NextProducerID()
+	if err != nil {
+		return Info{}, err
+	}
 	at := r.Checkpoint()
 	return Info{
 		LogID: epoch.LogID, Epoch: epoch.Epoch, Fork: epoch.Fork,
 		Seq: at.Seq, Head: at.Head(), Time: at.Time, Digest: at.Digest,
 		Checkpoint: db.Flushed().Seq,
 		Records:    at.Seq, Events: at.Events, Entities: r.Counts(),
+		NextProducerID: next,
 	}, nil
 }
 

@@ -80,8 +80,13 @@ func decodeStrict(data []byte, v any) error { return decMode.Unmarshal(data, v) 
 // DecodeRecord decodes a record. What is not a record is ErrCorrupt, and so is an
 // event of an unknown type, version or field: a reader that does not know an
 // event must stop, not skip it. That the bytes are the one encoding of what they
-// say is not checked here; 'metalog verify' does.
+// say is not checked here; 'metalog verify' does. Who decodes many uses a [Decoder].
 func DecodeRecord(data []byte) (*Record, error) {
+	return new(Decoder).Decode(data)
+}
+
+// decodeAny decodes a record in whatever encoding.
+func decodeAny(data []byte) (*Record, error) {
 	wire, err := decodeEnvelope(data)
 	if err != nil {
 		return nil, err

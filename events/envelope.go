@@ -5,11 +5,9 @@ import "encoding/binary"
 // SplitRecord takes an encoded record apart: what PeekRecord reads, and the rest
 // of the bytes. JoinRecord puts them together again.
 func SplitRecord(data []byte) (seq uint64, t Time, prev Hash, rest []byte, err error) {
-	p, seq, t, err := peekEnvelope(data)
-	if err != nil {
-		return 0, 0, Hash{}, nil, err
-	}
-	return seq, t, Hash(p.rest[:len(prev)]), p.rest[len(prev):], nil
+	p := peeker{data: data}
+	seq, t, prev, err = p.envelope()
+	return seq, t, prev, p.data[p.at:], err
 }
 
 // JoinRecord appends an encoded record to dst: there is one encoding, so the bytes

@@ -28,16 +28,11 @@ type RawFact struct {
 
 // Read reads the outline of an encoded record, in place of what o was before.
 func (o *Outline) Read(data []byte) error {
-	seq, at, _, err := PeekRecord(data)
+	p := peeker{data: data}
+	seq, at, _, err := p.envelope()
 	if err != nil {
 		return err
 	}
-	p := peeker{rest: data}
-	p.head(cborArray)
-	p.skip() // version
-	p.skip() // seq
-	p.skip() // time
-	p.skip() // prev
 	*o = Outline{Seq: seq, Time: at, Facts: o.Facts[:0]}
 	o.meta = p.item()
 	o.Cause = metaCause(o.meta)
@@ -48,7 +43,7 @@ func (o *Outline) Read(data []byte) error {
 		}
 		o.Facts = append(o.Facts, p.fact())
 	}
-	if p.bad || count == 0 || len(p.rest) != 0 {
+	if p.bad || count == 0 || p.left() != 0 {
 		return Errorf(CodeCorrupt, "seq %d: not a record", seq)
 	}
 	return nil
@@ -60,23 +55,16 @@ func (p *peeker) fact() (f RawFact) {
 	f.Type = Type(p.head(cborUint))
 	f.version = uint16(p.head(cborUint))
 	flags := p.head(cborUint)
-	f.Derived, f.Cause = flags&flagDerived != 0, int(p.int())
+	f.Derived, f.Cause = flags&flagDerived != 0, int(p.int64())
 	f.payload = p.item()
 	p.bad = p.bad || fields != 5 || flags&^flagDerived != 0 || f.Cause < NoCause
 	return f
 }
 
-func (p *peeker) int() int64 {
-	if len(p.rest) > 0 && p.rest[0]>>5 == cborNegative {
-		return -1 - int64(p.head(cborNegative))
-	}
-	return int64(p.head(cborUint))
-}
-
 // metaCause finds the cause in an encoded Meta; nil if there is none.
 func metaCause(meta []byte) *Position {
 	const key = 4 // of Meta.Cause
-	p := peeker{rest: meta}
+	p := peeker{data: meta}
 	for range p.head(cborMap) {
 		if p.bad {
 			break
@@ -86,7 +74,7 @@ func metaCause(meta []byte) *Position {
 			continue
 		}
 		p.head(cborArray)
-		at := &Position{Seq: p.head(cborUint), Index: int(p.int())}
+		at := &Position{Seq: p.head(cborUint), Index: int(p.int64())}
 		if p.bad {
 			return nil
 		}
@@ -168,24 +156,24 @@ func (o *Outline) Place(i int) (Place, error) {
 	if f.version != 1 {
 		return o.placeOfOther(i)
 	}
-	p := peeker{rest: f.payload}
+	p := peeker{data: f.payload}
 	var at Place
 	p.head(cborMap)
 	if f.Type == TypeOffsetCommitted {
 		p.skipField(1)
-		p.expect(2)
+		p.key(2)
 		at.GroupID = p.head(cborUint)
 		p.skipField(3)
-		p.expect(4)
+		p.key(4)
 		at.TopicID = p.uuid()
-		p.expect(5)
+		p.key(5)
 	} else {
 		p.skipField(1)
-		p.expect(2)
+		p.key(2)
 		at.TopicID = p.uuid()
-		p.expect(3)
+		p.key(3)
 	}
-	at.Partition = int32(p.int())
+	at.Partition = int32(p.int64())
 	if p.bad {
 		return Place{}, Errorf(CodeCorrupt, "seq %d, event %d, %s: payload", o.Seq, i, f.Type)
 	}
@@ -207,42 +195,27 @@ func (o *Outline) placeOfOther(i int) (Place, error) {
 	return Place{}, Errorf(CodeInvalid, "%s is no event of a high rate", event.Type())
 }
 
-// expect reads the key of a map's next field.
-func (p *peeker) expect(key uint64) {
-	p.bad = p.head(cborUint) != key || p.bad
-}
-
-func (p *peeker) skipField(key uint64) {
-	p.expect(key)
+func (p *peeker) skipField(key byte) {
+	p.key(key)
 	p.skip()
-}
-
-func (p *peeker) uuid() (id uuid.UUID) {
-	if n := p.head(cborBytes); p.bad || n != uint64(len(id)) || len(p.rest) < len(id) {
-		p.bad = true
-		return id
-	}
-	copy(id[:], p.rest)
-	p.rest = p.rest[len(id):]
-	return id
 }
 
 // item returns the bytes of the next item, whatever it is.
 func (p *peeker) item() []byte {
-	before := p.rest
+	before := p.at
 	p.skip()
-	return before[:len(before)-len(p.rest)]
+	return p.data[before:p.at]
 }
 
 // skip reads over the next item, whatever it is. Items in it are counted rather
 // than recursed into.
 func (p *peeker) skip() {
 	for left := uint64(1); left > 0 && !p.bad; left-- {
-		if len(p.rest) == 0 {
+		if p.left() == 0 {
 			p.bad = true
 			return
 		}
-		switch major := p.rest[0] >> 5; major {
+		switch major := p.data[p.at] >> 5; major {
 		case cborUint, cborNegative:
 			p.head(major)
 		case cborBytes, cborText:
@@ -258,21 +231,21 @@ func (p *peeker) skip() {
 }
 
 func (p *peeker) skipBytes(n uint64) {
-	if n > uint64(len(p.rest)) {
+	if n > uint64(p.left()) {
 		p.bad = true
 		return
 	}
-	p.rest = p.rest[n:]
+	p.at += int(n)
 }
 
 // skipSimple reads over true, false, null or a float. There are no tags.
 func (p *peeker) skipSimple() {
-	info := p.rest[0] & 0x1f
+	info := p.data[p.at] & 0x1f
 	size := uint64(1)
 	if info >= 24 {
 		size += 1 << (info - 24)
 	}
-	if p.rest[0]>>5 != cborSimple || info > 27 {
+	if p.data[p.at]>>5 != cborSimple || info > 27 {
 		p.bad = true
 		return
 	}

@@ -22,10 +22,9 @@ type Result struct {
 func ResultOf(rec *Record) Result {
 	r := Result{Seq: rec.Seq, Time: rec.Time, Events: len(rec.Facts)}
 	for _, f := range rec.Facts {
-		if f.Derived {
-			break
+		if !f.Derived {
+			r.take(f.Event, rec.Seq)
 		}
-		r.take(f.Event, rec.Seq)
 	}
 	return r
 }
@@ -35,20 +34,20 @@ func (r *Result) take(event Event, seq uint64) {
 	case *TopicCreated:
 		r.TopicID = e.ID
 	case *BrokerRegistered:
-		r.Epoch, r.Continues = seq, e.Continues
+		r.Epoch, r.Continues = seq, r.Continues || e.Continues
 	case *ProducerIDsAllocated:
 		r.ProducerIDs = e
 	case *ProducerFenced:
 		r.NewEpoch = e.ProducerEpoch
 	case *TopicDeleted:
-		r.Continues = e.Purging
+		r.Continues = r.Continues || e.Purging
 	case *GroupDeleted:
-		r.Continues = e.Continues
+		r.Continues = r.Continues || e.Continues
 	case *BrokerStatusChanged:
-		r.Continues = e.Continues
+		r.Continues = r.Continues || e.Continues
 	case *BrokerRemoved:
-		r.Continues = e.Continues
+		r.Continues = r.Continues || e.Continues
 	case *LogStartOffsetAdvanced:
-		r.Continues = e.Continues
+		r.Continues = r.Continues || e.Continues
 	}
 }

@@ -11,15 +11,24 @@ import (
 // id and moves the checkpoint to it.
 func Apply(tx *views.Tx, rec *events.Record) error {
 	for i := range rec.Facts {
-		a := application{tx, rec, i}
-		if err := a.apply(rec.Facts[i].Event); err != nil {
-			return fmt.Errorf("seq %d, event %d, %s: %w", rec.Seq, i, rec.Facts[i].Event.Type(), err)
+		if err := ApplyEvent(tx, rec, i); err != nil {
+			return err
 		}
 	}
 	if err := remember(tx, rec); err != nil {
 		return fmt.Errorf("seq %d: command id: %w", rec.Seq, err)
 	}
 	return tx.Advance(rec)
+}
+
+// ApplyEvent changes the views by one event of a record, and nothing else: for who
+// looks at what a record comes to while it is still being made.
+func ApplyEvent(tx *views.Tx, rec *events.Record, index int) error {
+	a := application{tx, rec, index}
+	if err := a.apply(rec.Facts[index].Event); err != nil {
+		return fmt.Errorf("seq %d, event %d, %s: %w", rec.Seq, index, rec.Facts[index].Event.Type(), err)
+	}
+	return nil
 }
 
 // remember notes the record's command id, and forgets those that the window has
@@ -31,7 +40,7 @@ func remember(tx *views.Tx, rec *events.Record) error {
 			return err
 		}
 	}
-	window := tx.Checkpoint().CommandWindow
+	window := tx.CommandWindow()
 	if rec.Seq <= window {
 		return nil
 	}

@@ -29,7 +29,10 @@ func CatchUpTo(ctx context.Context, db *views.DB, log events.Reader, to uint64, 
 	if err := tx.Begin(); err != nil {
 		return err
 	}
-	if err := applyAll(ctx, tx, log, to, progress); err != nil {
+	tx.BeginLoad()
+	err := applyAll(ctx, tx, log, to, progress)
+	tx.EndLoad()
+	if err != nil {
 		return err
 	}
 	state, err := tx.Seal(false)
@@ -43,12 +46,12 @@ func CatchUpTo(ctx context.Context, db *views.DB, log events.Reader, to uint64, 
 const progressEvery = 4096
 
 func applyAll(ctx context.Context, tx *views.Tx, log events.Reader, to uint64, progress func(seq uint64)) error {
-	for rec, err := range log.Records(ctx, tx.Seq()+1) {
+	if tx.Seq() >= to {
+		return nil
+	}
+	for rec, err := range readAhead(ctx, log, tx.Seq()+1, to) {
 		if err != nil {
 			return err
-		}
-		if rec.Seq > to {
-			return nil
 		}
 		if err := CheckDigest(tx, rec); err != nil {
 			return err

@@ -80,10 +80,10 @@ func (v *verification) catchUp(ctx context.Context, db *views.DB, log *scannedLo
 		return err == nil, err
 	}
 	kind := FindingViews
-	if log.digest {
+	if differs := (*projector.DigestError)(nil); errors.As(err, &differs) {
 		kind = FindingDigest
 	}
-	v.report.find(kind, log.at, "rebuild: %v", err)
+	v.report.find(kind, log.place(ctx, db.Writer().Seq()+1), "rebuild: %v", err)
 	return false, nil
 }
 
@@ -111,13 +111,10 @@ func (v *verification) compare(ctx context.Context, p point, rebuilt *views.DB) 
 }
 
 // scannedLog reads the log in a directory up to a head that it is known to have,
-// as an [events.Reader] for one goroutine.
+// as an [events.Reader].
 type scannedLog struct {
 	dir  string
 	head events.Head
-
-	at     *Place // of the record that was read last
-	digest bool   // that record notes a digest
 }
 
 // until is the log up to an earlier seq.
@@ -129,22 +126,29 @@ func (l *scannedLog) First() uint64     { return 1 }
 func (l *scannedLog) Head() events.Head { return l.head }
 
 func (l *scannedLog) Records(ctx context.Context, from uint64) iter.Seq2[*events.Record, error] {
-	return func(yield func(*events.Record, error) bool) {
+	return eventlog.Records(l.located(ctx, from))
+}
+
+func (l *scannedLog) located(ctx context.Context, from uint64) iter.Seq2[eventlog.Located, error] {
+	return func(yield func(eventlog.Located, error) bool) {
 		if from > l.head.Seq {
 			return
 		}
 		for at, err := range eventlog.Scan(ctx, l.dir, from) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			rec, err := at.Record()
-			if l.at = place(at); err == nil {
-				_, l.digest = rec.Facts[0].Event.(*events.DigestRecorded)
-			}
-			if !yield(rec, err) || err != nil || at.Seq == l.head.Seq {
+			if !yield(at, err) || err != nil || at.Seq == l.head.Seq {
 				return
 			}
 		}
 	}
+}
+
+// place returns where a record stands; nil if it can't be read.
+func (l *scannedLog) place(ctx context.Context, seq uint64) *Place {
+	for at, err := range l.located(ctx, seq) {
+		if err != nil {
+			break
+		}
+		return place(at)
+	}
+	return nil
 }

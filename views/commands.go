@@ -46,6 +46,9 @@ func (tx *Tx) PutCommand(actor, id string, row CommandRow) error {
 // It costs one look-up a record, once; where they were evicted to is in the
 // checkpoint.
 func (tx *Tx) EvictCommands(upTo uint64) error {
+	if tx.at.Counts[bucketCommands] == 0 {
+		tx.at.CommandsEvicted = max(tx.at.CommandsEvicted, upTo)
+	}
 	for seq := tx.at.CommandsEvicted + 1; seq <= upTo; seq++ {
 		if err := tx.evictCommand(seq); err != nil {
 			return err

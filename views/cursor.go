@@ -86,13 +86,16 @@ func (r *Reader) cursors(b bounds) ([]cursor, error) {
 	if r.base == nil {
 		return nil, errClosed
 	}
+	r.order()
 	active := r.active
 	if r.live {
 		active = active.Copy()
 	}
-	cursors := append(make([]cursor, 0, 3), newLayerCursor(active, b))
-	if r.frozen != nil {
-		cursors = append(cursors, newLayerCursor(r.frozen, b))
+	cursors := append(make([]cursor, 0, 4), newLayerCursor(active, b))
+	for _, layer := range [...]*rows{r.under, r.frozen} {
+		if layer != nil {
+			cursors = append(cursors, newLayerCursor(layer, b))
+		}
 	}
 	base, err := r.newBaseCursor(b)
 	return append(cursors, base), err

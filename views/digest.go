@@ -20,11 +20,11 @@ import (
 // old one's away.
 
 // rowHash returns the term of one row.
-func rowHash(k key, value []byte) events.Hash {
+func rowHash[K key | string](k K, value []byte) events.Hash {
 	var scratch [256]byte
-	buf := append(scratch[:0], byte(k.bucket()))
-	buf = binary.BigEndian.AppendUint32(buf, uint32(len(k.inBucket())))
-	buf = append(buf, k.inBucket()...)
+	buf := append(scratch[:0], k[0])
+	buf = binary.BigEndian.AppendUint32(buf, uint32(len(k)-1))
+	buf = append(buf, k[1:]...)
 	return sha256.Sum256(append(buf, value...))
 }
 

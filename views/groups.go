@@ -47,6 +47,9 @@ func (r *Reader) indexedGroup(value []byte) (events.Group, error) {
 	return group, err
 }
 
+// HasGroup reports whether there is a group of that internal number.
+func (r *Reader) HasGroup(number uint64) (bool, error) { return r.has(groupKey(number)) }
+
 // Groups yields all groups in order of id.
 func (r *Reader) Groups() iter.Seq2[events.Group, error] {
 	return collect(r.scan(bucketGroupsByName.key()), func(e entry) (events.Group, bool, error) {

@@ -64,6 +64,23 @@ func (r *Reader) Offset(group, topic string, p int32) (events.Offset, error) {
 	return decodeOffset(events.OffsetRef{Group: g.ID, GroupID: g.GroupID, Topic: t.Name, TopicID: t.ID, Partition: p}, value)
 }
 
+// OffsetOf returns the committed position that ref names by its ids, and whether
+// there is one: a group or topic that is gone has none.
+func (r *Reader) OffsetOf(ref events.OffsetRef) (events.Offset, bool, error) {
+	if ok, err := r.HasGroup(ref.GroupID); err != nil || !ok {
+		return events.Offset{}, false, err
+	}
+	if ok, err := r.HasTopic(ref.TopicID); err != nil || !ok {
+		return events.Offset{}, false, err
+	}
+	value, found, err := r.get(offsetKey(ref.GroupID, ref.TopicID, ref.Partition))
+	if err != nil || !found {
+		return events.Offset{}, false, err
+	}
+	offset, err := decodeOffset(ref, value)
+	return offset, true, err
+}
+
 // Offsets yields the committed positions of a group in order of topic id and
 // partition.
 func (r *Reader) Offsets(group events.Group) iter.Seq2[events.Offset, error] {

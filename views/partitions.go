@@ -81,10 +81,15 @@ func (r *Reader) EffectiveLeader(a events.Assignment) (int32, error) {
 		return events.NoLeader, nil
 	}
 	broker, found, err := r.brokerRow(a.Leader)
-	if err != nil || !found || broker.Status == events.BrokerOffline || broker.Epoch != a.LeaderBrokerEpoch {
+	if err != nil || !found || !leads(broker, a) {
 		return events.NoLeader, err
 	}
 	return a.Leader, nil
+}
+
+// leads reports whether the leader that is stored still leads.
+func leads(leader events.Broker, a events.Assignment) bool {
+	return leader.Status != events.BrokerOffline && leader.Epoch == a.LeaderBrokerEpoch
 }
 
 // Partition returns a partition of a topic. One without assignment has no
@@ -96,6 +101,11 @@ func (r *Reader) Partition(topic events.Topic, p int32) (events.Partition, error
 	if _, err := r.topicRow(topic.ID); err != nil {
 		return events.Partition{}, err
 	}
+	return r.partition(topic, p, r.EffectiveLeader)
+}
+
+// partition is Partition of a topic that is there and has it.
+func (r *Reader) partition(topic events.Topic, p int32, leaderOf func(events.Assignment) (int32, error)) (events.Partition, error) {
 	row, found, err := r.assignmentRow(topic.ID, p)
 	if err != nil {
 		return events.Partition{}, err
@@ -107,7 +117,7 @@ func (r *Reader) Partition(topic events.Topic, p int32) (events.Partition, error
 	if err != nil {
 		return events.Partition{}, err
 	}
-	leader, err := r.EffectiveLeader(row.Assignment)
+	leader, err := leaderOf(row.Assignment)
 	return events.Partition{
 		PartitionRef:   events.PartitionRef{Topic: topic.Name, TopicID: topic.ID, Partition: p},
 		Replicas:       row.Replicas,

@@ -27,36 +27,61 @@ type Reader struct {
 	at      Checkpoint
 	live    bool                     // active changes between reads: this is a Tx
 	active  *rows                    // newest layer
+	under   *rows                    // of a scratch: the newest layer of what it is over; else nil
 	frozen  *rows                    // older layer, nil: none
 	base    *bbolt.Tx                // oldest layer, nil: the read point is closed
 	buckets [bucketEnd]*bbolt.Bucket // of base, filled as they are asked for
+	loader  *loader                  // of a Tx between BeginLoad and EndLoad; else nil
 }
 
 // Checkpoint returns the read point.
-func (r *Reader) Checkpoint() Checkpoint { return r.at }
+func (r *Reader) Checkpoint() Checkpoint {
+	r.hash()
+	return r.at
+}
 
 // Seq returns the seq of the last record that is visible.
 func (r *Reader) Seq() uint64 { return r.at.Seq }
 
 // Digest returns the digest of all primary rows.
-func (r *Reader) Digest() events.Hash { return r.at.Digest }
+func (r *Reader) Digest() events.Hash {
+	r.hash()
+	return r.at.Digest
+}
+
+// CommandWindow returns for how many records a command id is remembered.
+func (r *Reader) CommandWindow() uint64 { return r.at.CommandWindow }
 
 // Counts returns the number of rows by noun, see [Counts.ByNoun].
 func (r *Reader) Counts() map[string]uint64 { return r.at.Counts.ByNoun() }
 
 var errClosed = events.Errorf(events.CodeUnavailable, "views: read from a closed snapshot or outside a group; open a new snapshot")
 
-// get returns the value under k, which stays valid until the read point ends and
-// must not be changed.
+// get returns the value under k, which must not be changed. It stays valid until the
+// read point ends, on a Tx until the row is changed.
 func (r *Reader) get(k key) (value []byte, found bool, err error) {
 	if r.base == nil {
 		return nil, false, errClosed
 	}
+	if r.loader == nil {
+		return r.getFromLayers(k)
+	}
+	row, err := r.loaded(k, true)
+	if err != nil || row == nil {
+		return nil, false, err
+	}
+	return row.value, row.value != nil, nil
+}
+
+func (r *Reader) getFromLayers(k key) (value []byte, found bool, err error) {
 	if value, known := r.active.Get(string(k)); known {
 		return value, value != nil, nil
 	}
-	if r.frozen != nil {
-		if value, known := r.frozen.Get(string(k)); known {
+	for _, layer := range [...]*rows{r.under, r.frozen} {
+		if layer == nil {
+			continue
+		}
+		if value, known := layer.Get(string(k)); known {
 			return value, value != nil, nil
 		}
 	}

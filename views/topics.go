@@ -75,6 +75,9 @@ func (r *Reader) Topics() iter.Seq2[events.Topic, error] {
 // everything that hangs on it is purged.
 func (r *Reader) reachable(topic uuid.UUID) (bool, error) { return r.has(topicKey(topic)) }
 
+// HasTopic reports whether there is a topic of that id.
+func (r *Reader) HasTopic(id uuid.UUID) (bool, error) { return r.reachable(id) }
+
 // names finds the names that rows without names hang on. Rows come in order of
 // what they hang on, so the last answer is kept.
 type names struct {

@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"slices"
 
 	"github.com/metalog/metalog/events"
 )
@@ -59,9 +60,14 @@ func (tx *Tx) Seal(freeze bool) (*State, error) {
 	if err := tx.Release(); err != nil {
 		return nil, err
 	}
+	tx.order()
+	tx.hash()
 	if freeze && tx.db.frozen.Load() == nil {
 		tx.db.frozen.Store(&layer{rows: tx.active, at: tx.at, flushed: make(chan struct{})})
 		tx.active, tx.pending = newRows(), 0
+		if tx.loader != nil {
+			tx.loader.frozen(tx.db.maxPending)
+		}
 	}
 	return &State{at: tx.at, active: tx.active.Copy(), frozen: tx.db.frozen.Load()}, nil
 }
@@ -84,11 +90,16 @@ func (tx *Tx) Commit(ctx context.Context) error {
 
 // PendingBytes returns about how much memory the rows take that are not handed
 // over to be flushed.
-func (tx *Tx) PendingBytes() int64 { return tx.pending }
+func (tx *Tx) PendingBytes() int64 {
+	if tx.loader != nil {
+		return tx.pending + tx.loader.ordered + tx.loader.gathered
+	}
+	return tx.pending
+}
 
 // FreezeDue reports whether the pending rows are over the limit of
 // [Options.MaxPendingBytes].
-func (tx *Tx) FreezeDue() bool { return tx.pending >= tx.db.maxPending }
+func (tx *Tx) FreezeDue() bool { return tx.PendingBytes() >= tx.db.maxPending }
 
 // Stalled reports whether the pending rows have reached the limit while older
 // ones are still being flushed. The owner should then wait for them, with
@@ -105,7 +116,7 @@ func (tx *Tx) Advance(rec *events.Record) error {
 	return nil
 }
 
-// put sets a row. It keeps value.
+// put sets a row. It keeps value, or while loading a copy.
 func (tx *Tx) put(k key, value []byte) error {
 	_, err := tx.replace(k, value)
 	return err
@@ -116,6 +127,9 @@ func (tx *Tx) put(k key, value []byte) error {
 func (tx *Tx) replace(k key, value []byte) (existed bool, err error) {
 	if value == nil {
 		value = []byte{} // nil is a tombstone
+	}
+	if tx.loader != nil {
+		return tx.replaceLoaded(k, value)
 	}
 	if b := k.bucket(); b.primary() {
 		old, found, err := tx.get(k)
@@ -137,12 +151,15 @@ func (tx *Tx) replace(k key, value []byte) (existed bool, err error) {
 // remove deletes a row. One that is not there is ErrCorrupt: the log holds
 // nothing that deletes what does not exist, so log and views don't fit.
 func (tx *Tx) remove(k key) error {
+	if tx.loader != nil {
+		return tx.removeLoaded(k)
+	}
 	old, found, err := tx.get(k)
 	if err != nil {
 		return err
 	}
 	if !found {
-		return events.Errorf(events.CodeCorrupt, "views: apply deletes a row of %s that is not there (key %x); rebuild the views", k.bucket(), k.inBucket())
+		return errRemovesMissing(k)
 	}
 	if b := k.bucket(); b.primary() {
 		subHash(&tx.at.Digest, rowHash(k, old))
@@ -150,6 +167,10 @@ func (tx *Tx) remove(k key) error {
 	}
 	tx.set(k, nil)
 	return nil
+}
+
+func errRemovesMissing(k key) error {
+	return events.Errorf(events.CodeCorrupt, "views: apply deletes a row of %s that is not there (key %x); rebuild the views", k.bucket(), slices.Clone(k.inBucket()))
 }
 
 func (tx *Tx) set(k key, value []byte) {

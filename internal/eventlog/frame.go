@@ -38,8 +38,13 @@ type Frame struct {
 }
 
 // Record decodes the record in the frame.
-func (f Frame) Record() (*events.Record, error) {
-	rec, err := events.DecodeRecord(f.Encoded())
+func (f Frame) Record() (*events.Record, error) { return f.decoded(events.DecodeRecord) }
+
+// RecordBy is Record for who decodes many.
+func (f Frame) RecordBy(d *events.Decoder) (*events.Record, error) { return f.decoded(d.Decode) }
+
+func (f Frame) decoded(decode func([]byte) (*events.Record, error)) (*events.Record, error) {
+	rec, err := decode(f.Encoded())
 	if err == nil {
 		rec.Hash = f.Hash
 	}

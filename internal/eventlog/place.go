@@ -62,7 +62,7 @@ func (f *File) Segments() []Segment {
 
 // Located implements [Reader].
 func (f *File) Located(ctx context.Context, from uint64) iter.Seq2[Located, error] {
-	return f.located(ctx, from)
+	return f.located(ctx, from, scanToKeep)
 }
 
 // FrameAt implements [Reader].

@@ -41,14 +41,20 @@ func (f *File) Wait(ctx context.Context, seq uint64) error {
 
 // Records implements [events.Reader].
 func (f *File) Records(ctx context.Context, from uint64) iter.Seq2[*events.Record, error] {
-	located := f.located(ctx, from)
+	return Records(f.located(ctx, from, scanOnce))
+}
+
+// Records decodes frames, and says of a record that can't be decoded where it stands.
+// It keeps nothing of a frame's bytes.
+func Records(located iter.Seq2[Located, error]) iter.Seq2[*events.Record, error] {
 	return func(yield func(*events.Record, error) bool) {
+		decoder := new(events.Decoder)
 		for at, err := range located {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			rec, err := at.Record()
+			rec, err := at.RecordBy(decoder)
 			if err != nil {
 				yield(nil, events.Errorf(events.CodeOf(err), "segment %s, seq %d, byte %d: %w", at.Segment, at.Seq, at.Offset, err))
 				return
@@ -62,7 +68,7 @@ func (f *File) Records(ctx context.Context, from uint64) iter.Seq2[*events.Recor
 
 // Frames implements [Log].
 func (f *File) Frames(ctx context.Context, from uint64) iter.Seq2[Frame, error] {
-	located := f.located(ctx, from)
+	located := f.located(ctx, from, scanToKeep)
 	return func(yield func(Frame, error) bool) {
 		for at, err := range located {
 			if !yield(at.Frame, err) {
@@ -73,7 +79,7 @@ func (f *File) Frames(ctx context.Context, from uint64) iter.Seq2[Frame, error] 
 }
 
 // located yields the frames from seq from to the head at the time of the call.
-func (f *File) located(ctx context.Context, from uint64) iter.Seq2[Located, error] {
+func (f *File) located(ctx context.Context, from uint64, use frameUse) iter.Seq2[Located, error] {
 	st := f.state.Load()
 	return func(yield func(Located, error) bool) {
 		if err := st.inRange(from); err != nil {
@@ -84,6 +90,7 @@ func (f *File) located(ctx context.Context, from uint64) iter.Seq2[Located, erro
 			return
 		}
 		s := st.seek(f.dir, from)
+		s.use = use
 		defer s.close()
 		err := s.run(ctx, from, st.head.Seq, yield)
 		if isEOF(err) {

@@ -62,12 +62,23 @@ type scanner struct {
 	off   int64    // offset of the next entry in segs[at]
 	tail  int64    // bytes of the last segment that may be read, or wholeFile
 	block int      // how much to read at once
+	use   frameUse // of what it yields
 
 	at   int      // index in segs
+	name string   // of segs[at]
 	file *os.File // segs[at], or nil if not open
 	left int64    // bytes of it that are not yet in buf
-	buf  []byte   // what was read, from off on; frames in it belong to the caller
+	buf  []byte   // what was read, from off on; frames in it are the caller's, see use
+	used []byte   // the whole block that buf is the end of
 }
+
+// frameUse is what becomes of the frames that a scanner yields.
+type frameUse bool
+
+const (
+	scanToKeep frameUse = false // they are the caller's, for ever
+	scanOnce   frameUse = true  // they are good until the next one is asked for
+)
 
 // next gives the next frame. io.EOF is the end of the last segment; an error
 // with a [Damage] means that something else stands at chain.Seq+1. The scanner
@@ -100,7 +111,7 @@ func (s *scanner) open() error {
 	if err != nil {
 		return err
 	}
-	s.file = file
+	s.file, s.name = file, segmentName(first)
 	size := s.tail
 	if size == wholeFile || s.at < len(s.segs)-1 {
 		info, err := file.Stat()
@@ -145,7 +156,7 @@ func (s *scanner) nextHere() (Located, error) {
 	if d != nil {
 		return Located{}, s.damage(d)
 	}
-	at := Located{Frame: f, Segment: segmentName(s.segs[s.at]), Offset: s.off}
+	at := Located{Frame: f, Segment: s.name, Offset: s.off}
 	s.off += int64(size)
 	s.buf = s.buf[size:]
 	return at, nil
@@ -173,13 +184,16 @@ func (s *scanner) entry() (frame []byte, size int, err error) {
 // one, and reads more: at least want bytes in all, if the segment has them.
 func (s *scanner) fill(want int) error {
 	size := min(int64(max(want, s.block)), int64(len(s.buf))+s.left)
-	block := make([]byte, size)
+	block := s.used
+	if s.use == scanToKeep || int64(len(block)) < size {
+		block = make([]byte, size)
+	}
 	n := copy(block, s.buf)
-	if _, err := io.ReadFull(s.file, block[n:]); err != nil {
+	if _, err := io.ReadFull(s.file, block[n:size]); err != nil {
 		return events.Errorf(events.CodeUnavailable, "read %s at byte %d: %w", s.file.Name(), s.off, err)
 	}
 	s.left -= size - int64(n)
-	s.buf = block
+	s.buf, s.used = block[:size], block
 	return nil
 }
 

@@ -106,6 +106,7 @@ var storeReads = []operation[*metalog.Store]{
 	query(wire.ReadEvents, readEvents),
 	query(wire.PlanEvents, plan),
 	query(wire.Verify, verify),
+	query(wire.ReadDiff, diff),
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
 	query(wire.Backup, backup),

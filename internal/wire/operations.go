@@ -61,6 +61,13 @@ type (
 	Directory struct {
 		Dir string `json:"dir"` // absolute
 	}
+	// Diff asks what differs between two points.
+	Diff struct {
+		From     metalog.Point `json:"from,omitzero"`
+		To       metalog.Point `json:"to,omitzero"`
+		Entities []string      `json:"entities,omitempty"`
+		After    metalog.Place `json:"after,omitempty"` // Next of the page before
+	}
 	// Plan has a command of which only the events are wanted.
 	Plan struct {
 		Op      string          `json:"op"`
@@ -73,6 +80,14 @@ type EventPage struct {
 	Events []json.RawMessage `json:"events"`         // each an events.EventView
 	Next   uint64            `json:"next,omitempty"` // From of the next page; 0: there is none
 	To     uint64            `json:"to,omitempty"`   // To of the next page: the head at the first one
+}
+
+// DiffPage is a part of what differs between two points.
+type DiffPage struct {
+	From        metalog.PointState `json:"from"`
+	To          metalog.PointState `json:"to"`
+	Differences []json.RawMessage  `json:"differences"`    // each a metalog.Difference
+	Next        metalog.Place      `json:"next,omitempty"` // After of the next page, between the seqs of From and To; none: that was all
 }
 
 // The read operations.
@@ -109,6 +124,7 @@ var (
 	ReadEvents = Query[metalog.EventQuery, EventPage]{"events.read"}
 	PlanEvents = Query[Plan, []events.EventView]{"plan"}
 	Verify     = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
+	ReadDiff   = Query[Diff, DiffPage]{"diff"}
 
 	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
 	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}

@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"cmd/metalog": {"cmd/metalog/command"},
 	"cmd/metalog/command": {
 		".", "events", "replay", "publisher", "client",
+		"internal/durable", // an export's file
 		"internal/natsdial", "internal/natsserver", "internal/sample", "internal/service",
 	},
 

@@ -74,6 +74,8 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"rebuild":  func(*rapid.T) { r.rebuildStep() },
 		"snapshot": func(*rapid.T) { r.snapshotStep() },
 		"restore":  func(*rapid.T) { r.restoreStep() },
+		"diff":     func(*rapid.T) { r.diffStep() },
+		"export":   func(*rapid.T) { r.exportStep() },
 	}
 	for name, commands := range map[string]func(){
 		"topic":       r.topicStep,

@@ -26,7 +26,7 @@ and if wanted "command_id", "if_revision" and "reason". Empty lines and those th
 begin with # are skipped. Commands are done in their order, one after the other.
 
 A command with a "command_id" is done once, so the same file can be applied again
-after it was interrupted.`,
+after it was interrupted. Of an export, a missing end is an error.`,
 		Example: `  metalog apply -f catalogue.jsonl
   echo '{"op":"topic.create","name":"orders","partitions":6,"replication_factor":3}' | metalog apply -f -`,
 		Args: cobra.NoArgs,
@@ -129,12 +129,14 @@ type applyCounts struct {
 // which names the line; with keepGoing at the first that is not a refusal, and
 // the refusals are one error at the end.
 func applyLines(ctx context.Context, store metalog.Executor, in io.Reader, opts applyOptions) (counts applyCounts, err error) {
+	var export metalog.ExportCheck
 	lines := newLineReader(in)
+	lines.comment = export.Comment
 	var first error
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return counts, summary(first, counts)
+			return counts, errors.Join(summary(first, counts), export.Err(counts.Lines))
 		}
 		counts.Lines++
 		opts.progress(counts.Lines)

@@ -43,6 +43,7 @@ var viewCommands = []string{
 	"offset list", "offset list-topic", "offset describe",
 	"config list", "config describe",
 	"txn list", "txn describe",
+	"export",
 }
 
 // checkAt refuses --at where it would be ignored.

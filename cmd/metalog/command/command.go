@@ -24,9 +24,9 @@ type Streams struct {
 // status that errors.go lists.
 func Run(ctx context.Context, args []string, streams Streams) int {
 	out := bufio.NewWriter(streams.Out)
-	a := &app{in: streams.In, out: out, err: streams.Err}
+	a := &app{in: streams.In, out: out, terminal: streams.Out, err: streams.Err}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(quotePoints(args))
 	cmd, err := root.ExecuteContextC(ctx)
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = flushErr
@@ -39,9 +39,10 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 
 // app is one run of the command: its streams and its global flags.
 type app struct {
-	in  io.Reader
-	out *bufio.Writer
-	err io.Writer
+	in       io.Reader
+	out      *bufio.Writer
+	terminal io.Writer // what out writes to, which may be one
+	err      io.Writer
 
 	data       string
 	server     string
@@ -85,7 +86,7 @@ Exit status: 0 done, 1 refused, 2 wrong usage, 3 corrupt, 4 unavailable or outco
 		a.serveCommand(), a.replicaCommand(), a.initCommand(), a.applyCommand(), a.infoCommand(),
 		a.topicCommand(), a.segmentCommand(), a.brokerCommand(), a.partitionCommand(),
 		a.groupCommand(), a.offsetCommand(), a.configCommand(),
-		a.producerCommand(), a.txnCommand(), a.eventsCommand(), a.historyCommand(),
+		a.producerCommand(), a.txnCommand(), a.eventsCommand(), a.historyCommand(), a.diffCommand(), a.exportCommand(),
 		a.verifyCommand(), a.headCommand(),
 		a.snapshotCommand(), a.backupCommand(), a.restoreCommand(), a.archiveCommand(), a.logCommand(),
 	)

@@ -13,12 +13,13 @@ import (
 // lineReader reads the lines of an apply file that hold commands, in constant
 // memory however long a line is.
 type lineReader struct {
-	in     *bufio.Reader
-	number int // of the line that next returned last, from 1
+	in      *bufio.Reader
+	number  int            // of the line that next returned last, from 1
+	comment func(b []byte) // told of each comment
 }
 
 func newLineReader(in io.Reader) *lineReader {
-	return &lineReader{in: bufio.NewReaderSize(in, metalog.MaxCommandBytes+len("\r\n"))}
+	return &lineReader{in: bufio.NewReaderSize(in, metalog.MaxCommandBytes+len("\r\n")), comment: func([]byte) {}}
 }
 
 // next returns the next line that is neither empty nor a comment, until the next
@@ -36,7 +37,11 @@ func (r *lineReader) next() ([]byte, error) {
 		case err != nil && err != io.EOF:
 			return nil, err
 		}
-		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+		switch line = bytes.TrimSpace(line); {
+		case len(line) == 0:
+		case line[0] == '#':
+			r.comment(line)
+		default:
 			return line, nil
 		}
 	}

@@ -42,6 +42,8 @@ func (a *app) partitionAssign() *cobra.Command {
 	f := cmd.Flags()
 	f.Var(brokerList{&c.Replicas}, "replicas", "brokers, the preferred leader first")
 	f.Var(optionalInt32(&c.Leader), "leader", "broker that leads (default: the first one online)")
+	f.Var(brokerList{&c.ISR}, "isr", "brokers in sync (default: the replicas that are not offline)")
+	f.Var(optionalInt32(&c.LeaderEpoch), "leader-epoch", "leader epoch to begin with (default: the first that was never used)")
 	require(cmd, "replicas")
 	return cmd
 }

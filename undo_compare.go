@@ -1,0 +1,266 @@
+package metalog
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/views"
+)
+
+// findConflicts finds what later records changed of the targets, and what is in
+// the way.
+func (p *undoPlan) findConflicts(now *views.Reader) error {
+	if by := p.after.undone; by != 0 {
+		p.Conflicts = append(p.Conflicts, UndoConflict{
+			What: fmt.Sprintf("seq %d", p.opts.Seq), Seq: by, LastSeq: by, Changes: 1, Blocks: true,
+			Why: fmt.Sprintf("seq %d undid it, and that was undone by seq %d; undo that one", p.UndoneBy[0], by),
+		})
+		return nil
+	}
+	for c, err := range now.Cascades() {
+		if err != nil {
+			return err
+		}
+		if p.of.seqs[c.Cause.Seq] || p.after.own[c.Cause.Seq] {
+			p.Conflicts = append(p.Conflicts, UndoConflict{
+				What: aboutWhat(c).String(), Seq: c.Cause.Seq, LastSeq: c.Cause.Seq, Changes: 1, Blocks: true,
+				Why: fmt.Sprintf("the cascade of seq %d still goes on; try again in a moment", c.Cause.Seq),
+			})
+		}
+	}
+	if p.after.whole {
+		return nil
+	}
+	for _, t := range p.targets {
+		if p.after.isDone(t) {
+			continue
+		}
+		if err := p.findConflict(t, now); err != nil {
+			return err
+		}
+	}
+	return p.findMembers(now)
+}
+
+func (p *undoPlan) findConflict(t target, now *views.Reader) error {
+	if p.was[t].value != nil || p.marks(t) == nil || t.Kind == targetConfig {
+		p.noteTouch(t, t)
+	}
+	for _, mark := range p.marks(t) {
+		if mark.Kind != targetTopicName && mark.Kind != targetGroupName {
+			p.noteTouch(mark, t)
+			continue
+		}
+		taken, err := p.nameTaken(t, now)
+		if err != nil {
+			return err
+		}
+		if by := p.after.touched[mark]; taken {
+			c := UndoConflict{What: t.String(), Why: "there is another one of this name", Blocks: true}
+			if by != nil {
+				c.Seq, c.LastSeq, c.Changes = by.last, by.last, 1
+				c.Why = fmt.Sprintf("there is another one of this name, since seq %d", by.last)
+			}
+			p.Conflicts = append(p.Conflicts, c)
+		}
+	}
+	return nil
+}
+
+func (p *undoPlan) noteTouch(mark, t target) {
+	if by := p.after.touched[mark]; by != nil {
+		p.Conflicts = append(p.Conflicts, conflictOf(t, by))
+	}
+}
+
+// nameTaken reports whether a topic or group has the name of one that is to come
+// back.
+func (p *undoPlan) nameTaken(t target, now *views.Reader) (bool, error) {
+	t = p.after.made.now(t)
+	if t.Kind == targetTopic {
+		topic, err := now.TopicRow(t.Topic.Name)
+		if errors.Is(err, ErrNotFound) {
+			return false, nil
+		}
+		return topic.ID != t.Topic.ID, err
+	}
+	group, err := now.Group(t.Group.ID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return group.GroupID != t.Group.GroupID, err
+}
+
+// findMembers finds groups that have members now who would commit over an offset
+// that an operator brings back.
+func (p *undoPlan) findMembers(now *views.Reader) error {
+	seen := map[uint64]bool{}
+	for _, t := range p.targets {
+		if t.Kind != targetOffset || p.asked[t] == 0 || seen[t.Group.GroupID] || p.after.isDone(t) {
+			continue
+		}
+		seen[t.Group.GroupID] = true
+		group, err := now.GroupByNumber(t.Group.GroupID)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if n := len(group.Members); n > 0 {
+			p.Conflicts = append(p.Conflicts, UndoConflict{What: groupLabel(group.ID), Why: fmt.Sprintf("it has %d members, who commit over it; stop them first", n)})
+		}
+	}
+	return nil
+}
+
+// compare finds how the targets differ, after the steps, from what they were.
+func (p *undoPlan) compare(u *undoing) error {
+	lost := len(p.Lost)
+	defer func() {
+		if p.EventCount == 0 && len(p.Lost) == lost {
+			p.Conflicts, p.Differs = nil, nil // all is as it was
+		}
+	}()
+	c := comparison{plan: p, seen: map[string]int{}, fields: map[reflect.Type][]jsonField{}}
+	segments := 0
+	for _, t := range p.targets {
+		if p.after.isDone(t) {
+			continue
+		}
+		row, err := u.made.now(t).read(u.view)
+		if err != nil {
+			return err
+		}
+		was := p.was[t]
+		switch {
+		case t.Kind == targetConfig:
+			c.config(t, was.value, row.value)
+		case was.value == nil && row.value != nil:
+			c.differ(t, "exists", "false", "true")
+		case was.value != nil && row.value == nil:
+			p.lose(string(t.Kind), t.String(), u.whyLost(t))
+		case was.value != nil:
+			if t.Kind == targetSegment {
+				segments++
+			}
+			c.rows(t, was.value, row.value)
+		}
+	}
+	if segments > 0 && p.EventCount > 0 {
+		p.Lost = append(p.Lost, UndoLoss{
+			Kind: "segment file", Count: segments, First: "",
+			Why: "the log has what is known of segments, not their files: check that they are still there",
+		})
+	}
+	return nil
+}
+
+// whyLost says why a target did not come back.
+func (u *undoing) whyLost(t target) string {
+	t = u.made.now(t)
+	if t.Group.ID != "" {
+		if exists, err := u.view.HasGroup(t.Group.GroupID); err == nil && !exists {
+			return "its group is gone"
+		}
+	}
+	if t.Topic.Name != "" {
+		if exists, err := u.view.HasTopic(t.Topic.ID); err == nil && !exists {
+			return "its topic is gone"
+		}
+	}
+	switch t.Kind {
+	case targetAssignment:
+		return "none of the brokers that held it is registered"
+	case targetSegment:
+		return "it lies below the log start offset"
+	}
+	return "what it belongs to is gone"
+}
+
+// comparison gathers differences by kind and field.
+type comparison struct {
+	plan   *undoPlan
+	seen   map[string]int // places in plan.Differs
+	fields map[reflect.Type][]jsonField
+}
+
+type jsonField struct {
+	name  string
+	index []int
+}
+
+func (c *comparison) rows(t target, was, now any) {
+	a, b := reflect.ValueOf(was), reflect.ValueOf(now)
+	for _, f := range c.fieldsOf(a.Type()) {
+		x, y := a.FieldByIndex(f.index).Interface(), b.FieldByIndex(f.index).Interface()
+		if !reflect.DeepEqual(x, y) {
+			c.differ(t, f.name, fmt.Sprint(x), fmt.Sprint(y))
+		}
+	}
+}
+
+// fieldsOf lists the fields that JSON shows, those of embedded structs too.
+func (c *comparison) fieldsOf(t reflect.Type) []jsonField {
+	list, known := c.fields[t]
+	if known {
+		return list
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			list = append(list, jsonField{name, f.Index})
+		}
+	}
+	c.fields[t] = list
+	return list
+}
+
+func (c *comparison) config(t target, was, now any) {
+	before, _ := was.(events.Config)
+	after, _ := now.(events.Config)
+	a, wasSet := before[t.Name]
+	b, isSet := after[t.Name]
+	switch {
+	case wasSet && !isSet:
+		c.plan.lose(string(t.Kind), t.String(), "its owner is gone")
+	case a != b || wasSet != isSet:
+		c.differ(t, t.Name, a, b)
+	}
+}
+
+func (c *comparison) differ(t target, field, before, after string) {
+	key := string(t.Kind) + "\x00" + field
+	if i, known := c.seen[key]; known {
+		c.plan.Differs[i].Count++
+		return
+	}
+	c.seen[key] = len(c.plan.Differs)
+	why, known := whyDiffers[field]
+	if !known {
+		why = "it can't be brought back"
+	}
+	c.plan.Differs = append(c.plan.Differs, UndoDifference{
+		Kind: string(t.Kind), Field: field, Count: 1, First: t.String(), Before: before, After: after, Why: why,
+	})
+}
+
+// whyDiffers says of fields why they may not be as they were.
+var whyDiffers = map[string]string{
+	"id":                  "an id is not used again",
+	"topic_id":            "an id is not used again",
+	"group_id":            "an id is not used again",
+	"revision":            "it is that of the undo",
+	"created_at":          "it is the time of the undo",
+	"updated_at":          "it is the time of the undo",
+	"registered_at":       "it is the time of the undo",
+	"committed_at":        "it is the time of the undo",
+	"leader_epoch":        "epochs only go up",
+	"partition_epoch":     "epochs only go up",
+	"epoch":               "epochs only go up",
+	"leader_broker_epoch": "a broker that was registered again has a new epoch",
+	"generation":          "members of earlier generations stay fenced",
+	"leader":              "the broker that led can't lead now",
+	"isr":                 "a replica that comes back has to catch up first, and one that is offline is not in sync",
+	"replicas":            "brokers that are not registered are left out",
+	"partitions":          "partitions can't be taken away",
+}

@@ -1,0 +1,416 @@
+package metalog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/views"
+)
+
+// undoPlan is the plan of one undo while it is made: what it takes from the views
+// before the record, the log after it, and the views now.
+type undoPlan struct {
+	UndoSummary
+	opts    UndoOptions
+	of      *undone
+	targets []target // in the order of their events
+	asked   map[target]events.Type
+	was     map[target]row // the views before
+	after   *aftermath
+	parts   []undoPart
+	seq     uint64      // of the first part, if nothing comes in between
+	now     events.Time // of the plan
+}
+
+// undoPart is what one record of the undo brings back.
+type undoPart struct {
+	steps []undoStep
+	facts []events.Fact
+}
+
+// planUndo makes a plan on the views as they are now, of which it tells how.
+func (s *Store) planUndo(ctx context.Context, opts UndoOptions) (*undoPlan, error) {
+	of, err := s.readUndone(ctx, opts.Seq)
+	if err != nil {
+		return nil, err
+	}
+	p := &undoPlan{opts: opts, of: of, asked: map[target]events.Type{}, was: map[target]row{}}
+	p.Undoes = of.record()
+	if err := p.readBefore(ctx, s); err != nil {
+		return nil, err
+	}
+	p.after = newAftermath(of, p.lookedFor())
+	head := s.history.Head().Seq
+	if err := p.after.read(ctx, s.history, opts.Seq+1, head); err != nil {
+		return nil, err
+	}
+	return p, p.readNow(ctx, s, head)
+}
+
+// readBefore gathers the targets and reads them as they were before the record.
+func (p *undoPlan) readBefore(ctx context.Context, s *Store) (err error) {
+	if p.opts.Seq == 1 { // there is nothing before it
+		return p.refuseIrreversible()
+	}
+	view, err := s.At(ctx, Point{Seq: p.opts.Seq - 1})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, view.Close()) }()
+	rows, ok := view.(interface{ reader() *views.Reader })
+	if !ok {
+		return events.Errorf(events.CodeUnavailable, "undo of seq %d: the views before it can't be read row by row", p.opts.Seq)
+	}
+	for _, f := range p.of.facts {
+		targets, err := p.targetsOf(f.Event, rows.reader())
+		if err != nil {
+			return err
+		}
+		for _, t := range targets {
+			if err := p.add(t, f, rows.reader()); err != nil {
+				return err
+			}
+		}
+		p.noteLoss(f.Event)
+	}
+	if err := p.losePlacesInTransactions(rows.reader()); err != nil {
+		return err
+	}
+	p.leaveToOwners()
+	return p.refuseIrreversible()
+}
+
+// targetsOf lists what an event of the undone record changed.
+func (p *undoPlan) targetsOf(e events.Event, before *views.Reader) ([]target, error) {
+	updated, ok := e.(*events.TopicUpdated)
+	if !ok {
+		return changedBy(e), nil
+	}
+	scope := configOfTopic(updated.TopicRef)
+	entry, err := before.Config(scope)
+	if err != nil {
+		return nil, err
+	}
+	changed := maps.Clone(entry.Config)
+	if changed == nil {
+		changed = events.Config{}
+	}
+	for key, value := range updated.Config {
+		if old, isSet := changed[key]; isSet && old == value {
+			delete(changed, key)
+		} else {
+			changed[key] = value
+		}
+	}
+	return append(ofConfigKeys(scope, changed), ofTopic(targetTopic, updated.TopicRef)), nil
+}
+
+func (p *undoPlan) add(t target, f events.Fact, before *views.Reader) error {
+	if _, known := p.was[t]; known {
+		return nil
+	}
+	was, err := t.read(before)
+	if err != nil {
+		return err
+	}
+	p.was[t] = was
+	p.targets = append(p.targets, t)
+	if !f.Derived {
+		p.asked[t] = f.Event.Type()
+	}
+	return nil
+}
+
+// noteLoss notes what an event took away that can't come back.
+func (p *undoPlan) noteLoss(e events.Event) {
+	const why = "what a transaction holds is not given back to it"
+	switch e := e.(type) {
+	case *events.TransactionOffsetDropped:
+		p.lose("pending offset", offsetLabel(e.Offset.Group, e.Offset.Topic, e.Offset.Partition), why)
+	case *events.TransactionPartitionRemoved:
+		p.lose("partition in a transaction", partitionLabel(e.Partition), why)
+	}
+}
+
+// losePlacesInTransactions is for the groups of open transactions, which leave
+// them without an event of their own.
+func (p *undoPlan) losePlacesInTransactions(before *views.Reader) error {
+	for _, t := range p.targets {
+		if t.Kind != targetGroup || p.was[t].value == nil || !p.deletes(t) {
+			continue
+		}
+		for row, err := range before.TransactionGroupsOf(t.Group.GroupID) {
+			if err != nil {
+				return err
+			}
+			p.lose("group in a transaction", transactionLabel(row.Transaction.TransactionalID), "what a transaction holds is not given back to it")
+		}
+	}
+	return nil
+}
+
+// deletes reports whether the undone record deleted a group.
+func (p *undoPlan) deletes(t target) bool {
+	return slices.ContainsFunc(p.of.facts, func(f events.Fact) bool {
+		e, ok := f.Event.(*events.GroupDeleted)
+		return ok && e.GroupID == t.Group.GroupID
+	})
+}
+
+func (p *undoPlan) lose(kind, what, why string) {
+	for i := range p.Lost {
+		if l := &p.Lost[i]; l.Kind == kind && l.Why == why {
+			l.Count++
+			return
+		}
+	}
+	p.Lost = append(p.Lost, UndoLoss{Kind: kind, Count: 1, First: what, Why: why})
+}
+
+// leaveToOwners leaves out what goes with a topic, group or broker that the undo
+// takes away.
+func (p *undoPlan) leaveToOwners() {
+	gone := map[target]bool{}
+	for _, t := range p.targets {
+		if p.was[t].value == nil {
+			gone[t] = true
+		}
+	}
+	p.targets = slices.DeleteFunc(p.targets, func(t target) bool {
+		switch {
+		case t.Kind != targetTopic && gone[ofTopic(targetTopic, t.Topic)]:
+			return true
+		case t.Kind != targetGroup && gone[ofGroup(targetGroup, t.Group)]:
+			return true
+		}
+		return t.Kind == targetConfig && t.Scope == events.KindBroker && gone[ofBroker(targetBroker, t.Number)]
+	})
+}
+
+// refuseIrreversible refuses a record in which a command asked for something that
+// can't be undone, unless that goes with its owner.
+func (p *undoPlan) refuseIrreversible() error {
+	left := map[target]bool{}
+	for _, t := range p.targets {
+		left[t] = true
+	}
+	for _, f := range p.of.facts {
+		why := irreversible(f.Event)
+		if why == "" || f.Derived {
+			continue
+		}
+		changed := changedBy(f.Event)
+		if len(changed) > 0 && !slices.ContainsFunc(changed, func(t target) bool { return left[t] }) {
+			continue
+		}
+		return events.Errorf(events.CodeInvalid, "undo of seq %d: %s of %s can't be undone: %s", p.opts.Seq, f.Event.Type(), f.Event.Entity(), why)
+	}
+	return nil
+}
+
+// lookedFor is what later records are searched for: the targets, and whatever is in
+// those that the undo takes away.
+func (p *undoPlan) lookedFor() map[target]bool {
+	wanted := map[target]bool{}
+	for _, t := range p.targets {
+		wanted[t] = true
+		for _, mark := range p.marks(t) {
+			wanted[mark] = true
+		}
+	}
+	return wanted
+}
+
+// marks are what else in later records concerns a target.
+func (p *undoPlan) marks(t target) []target {
+	gone := p.was[t].value == nil
+	switch {
+	case t.Kind == targetTopic && gone:
+		return []target{ofTopic(targetInTopic, t.Topic)}
+	case t.Kind == targetTopic:
+		return []target{ofTopic(targetTopicName, events.TopicRef{Name: t.Topic.Name})}
+	case t.Kind == targetGroup && gone:
+		return []target{ofGroup(targetInGroup, t.Group)}
+	case t.Kind == targetGroup:
+		return []target{ofGroup(targetGroupName, events.GroupRef{ID: t.Group.ID})}
+	case t.Kind == targetBroker && gone:
+		return []target{ofBroker(targetInBroker, t.Number)}
+	case t.Kind == targetAssignment && gone:
+		return []target{ofPartition(targetInPartition, t.partition())}
+	case t.Kind == targetConfig:
+		return []target{t.wholeConfig()}
+	}
+	return nil
+}
+
+// readNow looks at the views as they are now: what stands in the way, and what the
+// steps come to.
+func (p *undoPlan) readNow(ctx context.Context, s *Store, head uint64) (err error) {
+	snapshot, err := s.db.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	if err := p.after.read(ctx, s.history, head+1, snapshot.Seq()); err != nil {
+		return err
+	}
+	p.UndoneBy = p.after.parts
+	if err := p.findConflicts(&snapshot.Reader); err != nil || p.blocked() {
+		return err
+	}
+	if p.after.whole {
+		return nil
+	}
+	p.seq, p.now = snapshot.Seq()+1, max(events.TimeOf(s.opts.Clock()), snapshot.Checkpoint().Time)
+	d := decision{view: &snapshot.Reader, seq: p.seq, newID: s.opts.NewID, now: p.now, plan: true}
+	steps, err := p.steps(&snapshot.Reader)
+	if err != nil {
+		return err
+	}
+	u := newUndoing(&d, p.opts.Force, p.after.made)
+	if err := p.simulate(u, steps); err != nil || p.blocked() {
+		return err
+	}
+	return p.compare(u)
+}
+
+func (p *undoPlan) blocked() bool {
+	return slices.ContainsFunc(p.Conflicts, func(c UndoConflict) bool { return c.Blocks })
+}
+
+// steps makes the steps for what no earlier undo has brought back, in the order
+// in which they are done.
+func (p *undoPlan) steps(now *views.Reader) ([]undoStep, error) {
+	var steps []undoStep
+	configs := map[target]int{} // places in steps
+	for _, t := range p.targets {
+		if p.after.isDone(t) {
+			continue
+		}
+		at := t
+		if t.Kind == targetConfig {
+			at = t.wholeConfig()
+			if i, known := configs[at]; known {
+				steps[i].Was = p.withKey(steps[i].Was.(configWas), t)
+				continue
+			}
+			configs[at] = len(steps)
+		}
+		row, err := p.after.made.now(at).read(now)
+		if err != nil {
+			return nil, err
+		}
+		step := undoStep{Target: at, Was: p.was[t].value, Now: row.revision, Asked: p.asked[t]}
+		if t.Kind == targetConfig {
+			step.Was = p.withKey(configWas{Set: events.Config{}}, t)
+		}
+		steps = append(steps, step)
+	}
+	slices.SortStableFunc(steps, func(a, b undoStep) int { return cmp.Compare(undoOrder(a), undoOrder(b)) })
+	return steps, nil
+}
+
+// withKey adds a key of a config.
+func (p *undoPlan) withKey(was configWas, t target) configWas {
+	config, _ := p.was[t].value.(events.Config)
+	if value, isSet := config[t.Name]; isSet {
+		was.Set[t.Name] = value
+	} else {
+		was.Unset = append(was.Unset, t.Name)
+	}
+	return was
+}
+
+// undoOrder says when a step is done: what others hang on before them, or after
+// them when it goes. Assignments come after what is in their partitions: until an
+// undo of several records is through, nobody leads, so nobody reads from or writes
+// to a part of the topic.
+func undoOrder(s undoStep) int {
+	order := []targetKind{
+		targetBroker, targetTopic, targetGroup, targetConfig, targetWatermarks, targetOffset, targetSegment, targetAssignment,
+	}
+	at := slices.Index(order, s.Target.Kind)
+	if s.Was != nil {
+		return at
+	}
+	switch s.Target.Kind {
+	case targetBroker, targetGroup, targetTopic:
+		return 2*len(order) - at
+	case targetSegment: // those that replace it come first: no reader finds a gap
+		return at + 1
+	case targetAssignment:
+		return at + 1
+	}
+	return at
+}
+
+// simulate does the steps on a scratch and cuts them into records.
+func (p *undoPlan) simulate(u *undoing, steps []undoStep) error {
+	const payload = events.MaxRecordPayload - 16<<10 // what is encoded then has other seqs and ids
+	start := 0
+	for i := range steps {
+		from, before := len(u.facts), u.bytes
+		if err := u.do(&steps[i]); err != nil {
+			return p.takeRefusal(steps[i], err)
+		}
+		if from > 0 && (len(u.facts) > events.MaxRecordEvents || u.bytes > payload) {
+			p.parts = append(p.parts, undoPart{steps[start:i], u.nextRecord(from, before)})
+			start = i
+		}
+	}
+	if len(u.facts) > 0 {
+		p.parts = append(p.parts, undoPart{steps[start:], u.facts})
+	}
+	for _, part := range p.parts {
+		p.EventCount += len(part.facts)
+		p.Steps = append(p.Steps, stepsOf(part.facts)...)
+	}
+	p.RecordCount = len(p.parts)
+	return nil
+}
+
+// takeRefusal makes a conflict of what a step was refused for.
+func (p *undoPlan) takeRefusal(step undoStep, err error) error {
+	if !errors.Is(err, ErrConflict) {
+		return err
+	}
+	c := UndoConflict{What: step.Target.String(), Why: err.Error(), Blocks: true}
+	if !p.opts.Force {
+		c.NeedsForce = step.Target.Kind == targetAssignment || step.Target.Kind == targetBroker || step.Target.Kind == targetGroup && step.Was != nil
+	}
+	p.Conflicts = append(p.Conflicts, c)
+	return nil
+}
+
+// nextRecord begins a new record with the events from an index on, and returns
+// those before.
+func (u *undoing) nextRecord(from, size int) []events.Fact {
+	before := u.facts[:from:from]
+	u.facts = slices.Clone(u.facts[from:])
+	for i := range u.facts {
+		if u.facts[i].Cause != events.NoCause {
+			u.facts[i].Cause -= from
+		}
+	}
+	u.applied, u.bytes = len(u.facts), u.bytes-size
+	return before
+}
+
+// events are those of the plan, with the seqs that they would have now.
+func (p *undoPlan) events(actor string) []events.EventView {
+	list := make([]events.EventView, 0, p.EventCount)
+	for i, part := range p.parts {
+		rec := &events.Record{
+			Seq: p.seq + uint64(i), Time: p.now, Facts: part.facts,
+			Meta: events.Meta{Actor: actor, Cause: &events.Position{Seq: p.opts.Seq}},
+		}
+		for j := range rec.Facts {
+			list = append(list, rec.View(j))
+		}
+	}
+	return list
+}
