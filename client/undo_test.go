@@ -51,7 +51,7 @@ func TestUndo(t *testing.T) {
 	}{
 		{"a deletion", metalog.UndoOptions{Seq: 7}, []metalog.CommandOption{metalog.WithActor("me"), metalog.WithReason("by\nmistake")}, ""},
 		{"again", metalog.UndoOptions{Seq: 7}, []metalog.CommandOption{metalog.WithActor("me")}, ""},
-		{"in conflict", metalog.UndoOptions{Seq: 8}, nil, events.CodeConflict},
+		{"in conflict", metalog.UndoOptions{Seq: 8}, []metalog.CommandOption{metalog.WithActor("default")}, events.CodeConflict},
 		{"by force", metalog.UndoOptions{Seq: 8, Force: true}, []metalog.CommandOption{metalog.WithActor("default")}, ""},
 		{"what can't be", metalog.UndoOptions{Seq: 1}, nil, events.CodeInvalid},
 		{"beyond the log", metalog.UndoOptions{Seq: 99}, nil, events.CodeOutOfRange},
