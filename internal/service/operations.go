@@ -115,6 +115,7 @@ var storeReads = []operation[*metalog.Store]{
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
 	query(wire.Backup, backup),
+	query(wire.Rebuild, rebuild),
 	query(wire.Archive, archive),
 	query(wire.ListArchive, listArchive),
 	query(wire.PruneArchive, pruneArchive),

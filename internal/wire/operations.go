@@ -149,6 +149,7 @@ var (
 	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
 	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}
 	Backup         = Query[Directory, metalog.BackupReport]{"backup"}
+	Rebuild        = Query[metalog.RebuildOrder, metalog.RebuildReport]{"rebuild"}
 
 	Archive      = Query[metalog.ArchiveOptions, metalog.ArchiveReport]{"archive"}
 	ListArchive  = Query[Nothing, metalog.ArchiveStatus]{"archive.list"}
