@@ -30,11 +30,8 @@ func (s *Store) Rebuild(ctx context.Context, order RebuildOrder) (RebuildReport,
 		return RebuildReport{}, events.Errorf(events.CodeUnavailable, "rebuild %s: another rebuild is under way; wait until it is done", order.Out)
 	}
 	defer s.rebuilding.Unlock()
-	if err := replay.Outside(s.opts.Path, order.Out); err != nil {
-		return RebuildReport{}, err
-	}
 	return replay.Rebuild(ctx, s.history, replay.RebuildOptions{
 		To: order.To, Out: order.Out, Force: order.Force, Progress: order.Progress,
-		Bases: s.bases(), Logger: s.opts.Logger,
+		DataDir: s.opts.Path, Bases: s.bases(), Logger: s.opts.Logger,
 	})
 }

@@ -24,6 +24,8 @@ type RebuildOptions struct {
 	// Force replaces a file of views that is at Out, and an unfinished one that can't
 	// be gone on with.
 	Force bool
+	// DataDir is a store's directory, in which Out must not lie. Empty: anywhere.
+	DataDir string
 	// Bases are states to begin with; without any, that is the log's first record.
 	Bases Bases
 	// Progress, if not nil, is called now and then by the goroutine that rebuilds.

@@ -18,6 +18,11 @@ func (r *rebuild) mayWrite() error {
 	if out == "" {
 		return events.Errorf(events.CodeInvalid, "no file was given; name the one to make")
 	}
+	if r.opts.DataDir != "" {
+		if inside, err := within(r.opts.DataDir, out); err != nil || inside {
+			return errors.Join(err, events.Errorf(events.CodeInvalid, "the file would lie in the data directory %s, which must stay as it is; name one elsewhere", r.opts.DataDir))
+		}
+	}
 	if dir, err := os.Stat(filepath.Dir(out)); err != nil || !dir.IsDir() {
 		return events.Errorf(events.CodeNotFound, "there is no directory %s; make it first", filepath.Dir(out))
 	}

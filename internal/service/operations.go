@@ -110,6 +110,7 @@ var storeReads = []operation[*metalog.Store]{
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
 	query(wire.Backup, backup),
+	query(wire.Rebuild, rebuild),
 }
 
 // info is the operation that tells of the store, and of the server around it.

@@ -129,4 +129,5 @@ var (
 	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
 	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}
 	Backup         = Query[Directory, metalog.BackupReport]{"backup"}
+	Rebuild        = Query[metalog.RebuildOrder, metalog.RebuildReport]{"rebuild"}
 )

@@ -88,7 +88,7 @@ Exit status: 0 done, 1 refused, 2 wrong usage, 3 corrupt, 4 unavailable or outco
 		a.groupCommand(), a.offsetCommand(), a.configCommand(),
 		a.producerCommand(), a.txnCommand(), a.eventsCommand(), a.historyCommand(), a.diffCommand(), a.exportCommand(),
 		a.verifyCommand(), a.headCommand(),
-		a.snapshotCommand(), a.backupCommand(), a.restoreCommand(), a.logCommand(),
+		a.rebuildCommand(), a.snapshotCommand(), a.backupCommand(), a.restoreCommand(), a.logCommand(),
 	)
 	return root
 }
