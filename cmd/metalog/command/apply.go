@@ -109,7 +109,10 @@ func applyLines(ctx context.Context, store metalog.Executor, in io.Reader, opts 
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return counts, errors.Join(summary(first, counts), export.Err(counts.Lines))
+			if err := export.Err(counts.Lines); err != nil {
+				return counts, events.Errorf(events.CodeOf(err), "%s: %w", opts.name, err)
+			}
+			return counts, summary(first, counts)
 		}
 		counts.Lines++
 		opts.meter.show(reached{count: int64(counts.Lines)})
