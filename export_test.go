@@ -64,7 +64,7 @@ type Thing struct {
 
 // Things lists all rows of a view that an undo may bring back.
 func Things(view View) ([]Thing, error) {
-	r, _ := rows(view)
+	r := &view.(*pinned).snapshot.Reader
 	var list []Thing
 	var failure error
 	add := func(t target) {

@@ -29,6 +29,13 @@ func (c *Client) Backup(ctx context.Context, dir string) (metalog.BackupReport, 
 	return askLong(ctx, c, wire.Backup, wire.Directory{Dir: dir})
 }
 
+// Rebuild has the server make a file of views on its own machine, named by an
+// absolute path, as metalog.Store.Rebuild does. Nobody is told of its progress.
+// Options.Timeout does not bound it.
+func (c *Client) Rebuild(ctx context.Context, order metalog.RebuildOrder) (metalog.RebuildReport, error) {
+	return askLong(ctx, c, wire.Rebuild, order)
+}
+
 // maxLong bounds long work whose context has no deadline.
 const maxLong = 24 * time.Hour
 

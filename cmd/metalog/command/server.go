@@ -103,7 +103,7 @@ func (s *server) stop(ctx context.Context) error {
 func (s *server) onStop(stop func(context.Context) error) { s.closers = append(s.closers, stop) }
 
 func (s *server) openStore(ctx context.Context) (err error) {
-	opts := metalog.Options{Path: s.opts.data, Holder: s.holder(""), Logger: s.opts.logger}
+	opts := metalog.Options{Path: s.opts.data, Holder: s.holder(""), Logger: s.opts.logger, IndexHistory: true}
 	if s.opts.maxLag > 0 {
 		opts.Throttle = s.throttle
 	}
