@@ -43,8 +43,8 @@ func fillTopic(s *storetest.Store, name string, segments int, partitions int32) 
 	}
 }
 
-// waitForCascades waits until no cascade goes on.
-func waitForCascades(t *testing.T, s *storetest.Store, seq uint64) {
+// waitUntilUndoable waits until the cascade of a record has ended.
+func waitUntilUndoable(t *testing.T, s *storetest.Store, seq uint64) {
 	t.Helper()
 	for {
 		plan, err := s.PlanUndo(t.Context(), metalog.UndoOptions{Seq: seq})
@@ -77,7 +77,7 @@ func TestUndoOfALargeCascade(t *testing.T) {
 			fillTopic(s, "large", 3000, 100)
 			before := things(t, s, metalog.Point{})
 			seq := s.Must(metalog.DeleteTopic{Name: "large"}).Seq
-			waitForCascades(t, s, seq)
+			waitUntilUndoable(t, s, seq)
 
 			parts := s.Seq()
 			if err := s.UndoPartly(t.Context(), metalog.UndoOptions{Seq: seq}, interrupted, func() {}); err != nil {
@@ -108,7 +108,7 @@ func TestUndoThatGoesOnAfterOthers(t *testing.T) {
 	s := storetest.Open(t)
 	fillTopic(s, "large", 3000, 100)
 	seq := s.Must(metalog.DeleteTopic{Name: "large"}).Seq
-	waitForCascades(t, s, seq)
+	waitUntilUndoable(t, s, seq)
 	if err := s.UndoPartly(t.Context(), metalog.UndoOptions{Seq: seq}, 1, func() {}); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func checkUndoOfUndo(t *testing.T, s *storetest.Store, seq uint64, undo []uint64
 	if _, err := s.GetTopic(t.Context(), "large"); err == nil || gone.Undoes.Records != len(undo) {
 		t.Errorf("it is still there: %v, %+v", err, gone.Undoes)
 	}
-	waitForCascades(t, s, gone.Results[0].Seq)
+	waitUntilUndoable(t, s, gone.Results[0].Seq)
 	notUndone(t, s, metalog.UndoOptions{Seq: seq}, metalog.ErrConflict, fmt.Sprintf("it was undone by seq %d: and that by seq %d; undo that one", undo[0], gone.Results[0].Seq))
 	report := mustUndoRest(t, s, metalog.UndoOptions{Seq: gone.Results[0].Seq})
 	checkBack(t, back, things(t, s, metalog.Point{}), report.UndoSummary)
@@ -188,7 +188,7 @@ func TestUndoOfAPartOfACascade(t *testing.T) {
 	s := storetest.Open(t)
 	fillTopic(s, "large", 10, 2200)
 	seq := s.Must(metalog.DeleteTopic{Name: "large"}).Seq
-	waitForCascades(t, s, seq)
+	waitUntilUndoable(t, s, seq)
 	notUndone(t, s, metalog.UndoOptions{Seq: seq + 1}, metalog.ErrInvalid, fmt.Sprintf("it carries on with the cascade of seq %d; undo that one", seq))
 }
 
@@ -204,7 +204,7 @@ func TestUndoOfACreationThatWasFilled(t *testing.T) {
 	if !report.Results[0].Continues {
 		t.Errorf("%+v", report.Results)
 	}
-	waitForCascades(t, s, report.Results[0].Seq)
+	waitUntilUndoable(t, s, report.Results[0].Seq)
 	if _, err := s.GetTopic(t.Context(), "large"); err == nil {
 		t.Error("it is still there")
 	}
