@@ -78,6 +78,27 @@ func TestUndoOfALargeCascade(t *testing.T) {
 	}
 }
 
+// What an undo has brought back is not brought back again by what goes on with it,
+// and what others do to the rest in between is in conflict.
+func TestUndoThatGoesOnAfterOthers(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	fillTopic(s, "large", 3000, 100)
+	seq := s.Must(metalog.DeleteTopic{Name: "large"}).Seq
+	waitForCascades(t, s)
+	if err := s.UndoPartly(t.Context(), metalog.UndoOptions{Seq: seq}, 1, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	s.Must(metalog.DeleteSegment{Topic: "large", ID: "s00001"})
+	assigned := s.Must(metalog.AssignPartition{Topic: "large", Partition: 7, Replicas: events.BrokerIDs{1}}).Seq
+	notUndone(t, s, metalog.UndoOptions{Seq: seq}, metalog.ErrConflict, fmt.Sprintf(`topic "large", partition 7: changed since, by seq %d (PartitionAssigned)`, assigned))
+	mustUndoRest(t, s, metalog.UndoOptions{Seq: seq, Force: true})
+	segments, err := s.ListSegments(t.Context(), "large", metalog.AllPartitions)
+	if err != nil || len(segments) != 2995 || segments[0].ID != "s00002" {
+		t.Errorf("%d segments, %v", len(segments), err)
+	}
+}
+
 // mustUndoRest undoes what an earlier undo left.
 func mustUndoRest(t *testing.T, s *storetest.Store, opts metalog.UndoOptions) metalog.UndoReport {
 	t.Helper()
