@@ -20,6 +20,9 @@ const (
 	DiffChanged = replay.Changed
 )
 
+// DiffNouns are the kinds of entity that differ, in their order.
+var DiffNouns = views.Nouns
+
 // DiffOptions select differences.
 type DiffOptions = replay.DiffOptions
 
@@ -96,11 +99,12 @@ func (s *Store) diff(ctx context.Context, from, to uint64, opts DiffOptions, yie
 		return err
 	}
 	defer func() { err = errors.Join(err, later.Close()) }()
-	before, after := earlier, later.(*pinned)
+	before, _ := rows(earlier) // both are of this process
+	after, _ := rows(later)
 	if from > to {
 		before, after = after, before
 	}
-	for d, err := range replay.Diff(ctx, &before.snapshot.Reader, &after.snapshot.Reader, opts) {
+	for d, err := range replay.Diff(ctx, before, after, opts) {
 		if err != nil {
 			return err
 		}
