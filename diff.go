@@ -99,12 +99,11 @@ func (s *Store) diff(ctx context.Context, from, to uint64, opts DiffOptions, yie
 		return err
 	}
 	defer func() { err = errors.Join(err, later.Close()) }()
-	before, _ := rows(earlier) // both are of this process
-	after, _ := rows(later)
+	before, after := earlier, later.(*pinned)
 	if from > to {
 		before, after = after, before
 	}
-	for d, err := range replay.Diff(ctx, before, after, opts) {
+	for d, err := range replay.Diff(ctx, &before.snapshot.Reader, &after.snapshot.Reader, opts) {
 		if err != nil {
 			return err
 		}
