@@ -199,6 +199,8 @@ type Info struct {
 	ViewsBytes     int64        `json:"views_bytes"` // of the file that has the state
 	Writable       bool         `json:"writable"`    // false: the store stopped after an error, and says why in its log; or this is a replica, or an earlier state
 	Replica        *ReplicaInfo `json:"replica,omitempty"`
+	// Archive has what is before the log's first record; nil if nothing was moved.
+	Archive *ArchiveInfo `json:"archive,omitempty"`
 	// Publisher is how far a server's publishing is; nil from a store in process,
 	// which does not publish.
 	Publisher *PublisherInfo `json:"publisher,omitempty"`

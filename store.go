@@ -159,6 +159,7 @@ type Store struct {
 	asOf         *replay.AsOf // views of earlier states
 	snapshots    replay.Snapshots
 	snapshotting sync.Mutex // held to create and remove snapshots
+	rebuilding   sync.Mutex // held by Rebuild, for its memory
 	// snapshotsChanged is closed, and another one put in its place, when they have
 	// changed; never nil.
 	snapshotsChanged atomic.Pointer[chan struct{}]

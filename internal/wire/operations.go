@@ -143,7 +143,15 @@ var (
 	Verify      = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
 	ReadDiff    = Query[Diff, DiffPage]{"diff"}
 
+	PlanUndo = Query[metalog.UndoOptions, metalog.UndoPlan]{"undo.plan"}
+	Undo     = Query[metalog.UndoOptions, metalog.UndoReport]{"undo"}
+
 	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
 	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}
 	Backup         = Query[Directory, metalog.BackupReport]{"backup"}
+	Rebuild        = Query[metalog.RebuildOrder, metalog.RebuildReport]{"rebuild"}
+
+	Archive      = Query[metalog.ArchiveOptions, metalog.ArchiveReport]{"archive"}
+	ListArchive  = Query[Nothing, metalog.ArchiveStatus]{"archive.list"}
+	PruneArchive = Query[metalog.PruneOptions, metalog.PruneReport]{"archive.prune"}
 )

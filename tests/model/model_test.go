@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -40,7 +41,7 @@ func TestStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		tb := newScope(t, rt)
 		defer tb.finish()
-		r := &run{T: rt, tb: tb, model: newModel(), blame: blameBook{}}
+		r := &run{T: rt, tb: tb, model: newModel(), answers: map[uint64]string{}, blame: blameBook{}}
 		r.Store = storetest.Open(tb, func(o *metalog.Options) {
 			o.DigestEvery, o.SegmentSize = 10, 4096
 			o.MaxPendingBytes = rapid.SampledFrom([]int64{0, 4096}).Draw(rt, "pending bytes")
@@ -74,6 +75,8 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"rebuild":  func(*rapid.T) { r.rebuildStep() },
 		"snapshot": func(*rapid.T) { r.snapshotStep() },
 		"restore":  func(*rapid.T) { r.restoreStep() },
+		"as of":    func(*rapid.T) { r.asOfStep() },
+		"damage":   func(*rapid.T) { r.damageStep() },
 		"history":  func(*rapid.T) { r.historyStep() },
 		"blame":    func(*rapid.T) { r.blameStep() },
 		"diff":     func(*rapid.T) { r.diffStep() },
@@ -128,10 +131,11 @@ func newModel() *model {
 type run struct {
 	*storetest.Store
 	*rapid.T
-	tb    *scope
-	model *model
-	notes []metalog.Info // after commands, by seq
-	blame blameBook
+	tb      *scope
+	model   *model
+	notes   []metalog.Info    // after commands, by seq
+	answers map[uint64]string // to all reads, at some seqs
+	blame   blameBook
 
 	commands    int             // how many were given
 	last        metalog.Command // the last that was done
@@ -281,7 +285,7 @@ func firstOf(pairs ...any) error {
 	return nil
 }
 
-func sortedKeys[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }
+func sortedKeys[K cmp.Ordered, V any](of map[K]V) []K { return slices.Sorted(maps.Keys(of)) }
 
 // sorted returns the values of a map in the order of its keys.
 func sorted[V any](of map[string]V) []V {
