@@ -19,7 +19,7 @@ import (
 // the log went to the archive, and wherever a read begins.
 func TestJoinedIsTheLog(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		l := newTestLog(t, seed, 1500, 200_000)
 		a := l.created(t, directory{t.TempDir()})
 		all := len(l.Segments())
@@ -88,7 +88,7 @@ func checkSeqAt(t *testing.T, l *testLog, r *Joined, at events.Time) {
 // Readers that are under way go on while segments move, by every way of reading.
 func TestMoveWhileReading(t *testing.T) {
 	t.Parallel()
-	l := newTestLog(t, 7, 1500, 20_000)
+	l := newTestLog(t, 7, 600, 40_000)
 	a := l.created(t, directory{t.TempDir()})
 	r := l.joined(a)
 	moved := make(chan struct{})
