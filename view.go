@@ -30,15 +30,6 @@ func (p *pinned) Close() error {
 	return err
 }
 
-// rows returns what reads the rows of a view of this process.
-func rows(v View) (*views.Reader, bool) {
-	p, ok := v.(*pinned)
-	if !ok {
-		return nil, false
-	}
-	return &p.snapshot.Reader, true
-}
-
 // pin makes a view of what db shows now.
 func pin(db *views.DB, info func(*views.Reader) (Info, error)) (*pinned, error) {
 	snapshot, err := db.Snapshot()

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,7 +44,7 @@ func openAsOfWith(t *testing.T, topics string, change ...func(*replay.AsOfOption
 	t.Helper()
 	f := &asOfFixture{t: t, store: openSmall(t), log: &lockedBuffer{}, digests: map[uint64]events.Hash{}}
 	addTopics(f.store, topics, 20)
-	f.gate = &gate{Reader: f.store.Log()}
+	f.gate = newGate(f.store.Log())
 	f.opts = replay.AsOfOptions{
 		Dir: filepath.Join(t.TempDir(), "asof"), Log: f.gate, Snapshots: snapshotsOf(f.store.Options.Path),
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)),
@@ -167,27 +166,28 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// gate is a log that holds up who reads on from a seq, and counts them. Reading
-// the first record alone, to look at it, is not held up.
+// gate is a log that holds up who reads records, and counts the records.
 type gate struct {
 	eventlog.Reader
-	hold   atomic.Pointer[chan struct{}] // readers wait until it is closed; nil: nobody waits
-	passes atomic.Int64                  // so many have read on
-	inside atomic.Int64                  // so many wait
-	most   atomic.Int64                  // of inside
+	hold    atomic.Pointer[chan struct{}] // readers wait until it is closed; nil: nobody waits
+	entered chan struct{}                 // gets one for each who waits
+	records atomic.Int64                  // so many were read
+	inside  atomic.Int64                  // so many wait
+	most    atomic.Int64                  // of inside
+}
+
+func newGate(log eventlog.Reader) *gate {
+	return &gate{Reader: log, entered: make(chan struct{}, 100)}
 }
 
 func (g *gate) Records(ctx context.Context, from uint64) iter.Seq2[*events.Record, error] {
 	return func(yield func(*events.Record, error) bool) {
-		n := 0
+		if err := g.wait(ctx); err != nil {
+			yield(nil, err)
+			return
+		}
 		for rec, err := range g.Reader.Records(ctx, from) {
-			if n++; n == 2 {
-				g.passes.Add(1)
-				if err := g.wait(ctx); err != nil {
-					yield(nil, err)
-					return
-				}
-			}
+			g.records.Add(1)
 			if !yield(rec, err) {
 				return
 			}
@@ -205,6 +205,7 @@ func (g *gate) wait(ctx context.Context) error {
 	for most := g.most.Load(); n > most && !g.most.CompareAndSwap(most, n); most = g.most.Load() {
 		continue
 	}
+	g.entered <- struct{}{}
 	select {
 	case <-*hold:
 		return nil
@@ -223,10 +224,10 @@ func (g *gate) shut() (open func()) {
 	}
 }
 
-// await returns when so many readers wait.
-func (g *gate) await(n int64) {
-	for g.inside.Load() < n {
-		runtime.Gosched()
+// await returns when so many more wait.
+func (g *gate) await(n int) {
+	for range n {
+		<-g.entered
 	}
 }
 
@@ -286,13 +287,13 @@ func TestAsOfOnce(t *testing.T) {
 		}
 	}
 	f.read(10)
-	if n := f.gate.passes.Load(); n != 1 {
-		t.Errorf("the log was read %d times", n)
+	if n := f.gate.records.Load(); n != 10 {
+		t.Errorf("%d records were read, want the first 10", n)
 	}
 	f.reopen()
 	f.read(10)
-	if n := f.gate.passes.Load(); n != 1 {
-		t.Errorf("after opening again the log was read %d times", n)
+	if n := f.gate.records.Load(); n != 11 {
+		t.Errorf("after opening again %d more were read, want the last one, to see that it is the same log", n-10)
 	}
 }
 
@@ -342,8 +343,8 @@ func TestAsOfCancelled(t *testing.T) {
 	open()
 	patient.Wait()
 	f.read(11)
-	if n := f.gate.passes.Load(); n != 2 {
-		t.Errorf("the log was read %d times", n)
+	if n := f.gate.records.Load(); n != 10+11 {
+		t.Errorf("%d records were read, want those up to 10 and up to 11", n)
 	}
 	f.close() // waits for all that is being made
 	f.wantKept(10, 11)
@@ -569,7 +570,7 @@ func TestAsOfClose(t *testing.T) {
 	defer f.gate.shut()()
 	asked := make(chan error)
 	go func() {
-		_, err := f.At(t.Context(), 11)
+		_, err := f.At(t.Context(), 12)
 		asked <- err
 	}()
 	f.gate.await(1)

@@ -62,7 +62,7 @@ type SnapshotRestore struct {
 	Seq      uint64 // of the snapshot; 0: the newest
 	DryRun   bool   // check the snapshot, and tell what would be done
 	Logger   *slog.Logger
-	Progress func(seq uint64) // called now and then with the seq that the views have reached; nil: nobody asks
+	Progress func(RebuildProgress) // called now and then; nil: nobody asks
 }
 
 // RestoredSnapshot tells what a SnapshotRestore did, or would do.
@@ -180,12 +180,17 @@ func setAsideIfThere(path string) error {
 }
 
 // catchUp brings the views in a file to the end of a log, and to disk.
-func catchUp(ctx context.Context, path string, log events.Reader, progress func(uint64)) error {
+func catchUp(ctx context.Context, path string, log events.Reader, progress func(RebuildProgress)) error {
 	db, err := views.Open(views.Options{Path: path})
 	if err != nil {
 		return err
 	}
-	err = projector.CatchUp(ctx, db, log, progress)
+	from, to := db.Checkpoint().Seq, log.Head().Seq
+	err = projector.CatchUp(ctx, db, log, func(seq uint64) {
+		if progress != nil {
+			progress(RebuildProgress{From: from, Seq: seq, To: to})
+		}
+	})
 	if err == nil {
 		err = db.FlushAll(ctx)
 	}

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fixture struct {
 	store   *metalog.Store
 	service *Service
+	server  *natsserver.Server
 	asker   *nats.Conn
 }
 
@@ -51,7 +52,7 @@ func startThrottled(t *testing.T, opts Options, throttle func(context.Context) e
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Shutdown)
-	f := &fixture{store: store, asker: connect(t, server)}
+	f := &fixture{store: store, server: server, asker: connect(t, server)}
 	if f.service, err = Start(store, connect(t, server), opts); err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +117,10 @@ func TestRefusedRequests(t *testing.T) {
 		{"read of an unknown field", request("topic.get", `{"nam":"x"}`), events.CodeInvalid, "nam"},
 		{"two objects", request("topic.get", `{"name":"x"}{}`), events.CodeInvalid, "follows"},
 		{"bad min seq", request("topic.list", "", wire.HeaderMinSeq, "x"), events.CodeInvalid, wire.HeaderMinSeq},
+		{"bad point", request("topic.list", "", wire.HeaderAt, "tomorrow"), events.CodeInvalid, wire.HeaderAt},
+		{"point beyond the head", request("topic.list", "", wire.HeaderAt, "99"), events.CodeOutOfRange, "seq 99 is beyond"},
+		{"command at a point", request("group.create", group, wire.HeaderAt, "1"), events.CodeInvalid, wire.HeaderAt},
+		{"events at a point", request("events.read", "", wire.HeaderAt, "1"), events.CodeInvalid, wire.HeaderAt},
 		{"unknown plan", request("plan", `{"op":"topic.burn","command":{}}`), events.CodeInvalid, "op"},
 		{"unknown event type", request("events.read", `{"types":["None"]}`), events.CodeInvalid, "None"},
 	} {
@@ -147,6 +152,31 @@ func TestAnswersTellTheirSeq(t *testing.T) {
 	read := f.ask(t, request("group.list", "", wire.HeaderMinSeq, "2"))
 	if got := read.Header.Get(wire.HeaderSeq); got != "2" {
 		t.Errorf("read: seq %q, want 2", got)
+	}
+	for _, at := range []string{"1", "now"} {
+		earlier := f.ask(t, request("group.list", "", wire.HeaderAt, at))
+		want := map[string][2]string{"1": {"1", "[]"}, "now": {"2", `"id":"g"`}}[at]
+		if got := earlier.Header.Get(wire.HeaderSeq); got != want[0] || !strings.Contains(string(earlier.Data), want[1]) {
+			t.Errorf("at %s: seq %q, %s; want %v", at, got, earlier.Data, want)
+		}
+	}
+}
+
+// TestReplicaHasNoEarlierStates: it refuses them, and names who has them.
+func TestReplicaHasNoEarlierStates(t *testing.T) {
+	f := start(t, Options{})
+	replica, err := StartReplica(f.store, "nats://server.example:4222", connect(t, f.server), Options{Cluster: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer replica.Close(context.Background())
+	for _, op := range []string{"topic.list", "info"} {
+		msg := request(op, "", wire.HeaderAt, "1")
+		msg.Subject = wire.Subject("other", op)
+		reply := f.ask(t, msg)
+		if code := reply.Header.Get(micro.ErrorCodeHeader); code != string(events.CodeForbidden) || !strings.Contains(string(reply.Data), "nats://server.example:4222") {
+			t.Errorf("%s: %s %s", op, code, reply.Data)
+		}
 	}
 }
 

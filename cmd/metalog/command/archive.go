@@ -79,13 +79,13 @@ func policyFlags(f *pflag.FlagSet, p *metalog.ArchivePolicy, prefix string) {
 }
 
 func (a *app) archive(ctx context.Context, opts metalog.ArchiveOptions) error {
-	show, end := a.display()
+	meter := a.meter("bytes")
 	opts.Progress = func(p metalog.ArchiveProgress) {
-		show("archived %d of %d segments, %s of %s", p.Segments, p.AllSegments, sizeText(p.Bytes), sizeText(p.AllBytes))
+		meter.show(reached{count: p.Bytes, done: p.Bytes, total: p.AllBytes})
 	}
 	return a.withArchive(ctx, func(s archiver) error {
 		report, err := s.Archive(ctx, opts)
-		end()
+		meter.end()
 		if err != nil {
 			return err
 		}

@@ -34,11 +34,11 @@ backup, restore that instead: it may have more.`,
 			if err := a.offline("log repair"); err != nil {
 				return err
 			}
-			show, end := a.display()
-			opts.Progress = func(seq uint64) { show("checked up to seq %d", seq) }
+			meter := a.meter("records")
+			opts.Progress = func(checked uint64) { meter.show(reached{step: "check", count: int64(checked)}) }
 			opts.Actor = a.options().Actor
 			report, err := replay.Repair(ctx, a.data, opts)
-			end()
+			meter.end()
 			if err != nil {
 				return err
 			}

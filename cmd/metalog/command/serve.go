@@ -130,9 +130,9 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 // loadDemo applies the sample catalogue. Its commands have ids, so again it
 // changes nothing.
 func (a *app) loadDemo(ctx context.Context, s *server) error {
-	progress := a.progress()
-	counts, err := applyLines(ctx, s.store, sample.Open(), applyOptions{name: "sample", actor: "demo", progress: progress})
-	progress(-1)
+	meter := a.meter("lines")
+	counts, err := applyLines(ctx, s.store, sample.Open(), applyOptions{name: "sample", actor: "demo", meter: meter})
+	meter.end()
 	if err == nil {
 		fmt.Fprintf(a.out, "sample catalogue: %d commands applied, %d there already\n", counts.Applied, counts.Repeated+counts.Unchanged)
 	}

@@ -107,7 +107,7 @@ func (s *server) onStop(stop func(context.Context) error) { s.closers = append(s
 
 func (s *server) openStore(ctx context.Context) (err error) {
 	opts := metalog.Options{
-		Path: s.opts.data, Holder: s.holder(""), Logger: s.opts.logger,
+		Path: s.opts.data, Holder: s.holder(""), Logger: s.opts.logger, IndexHistory: true,
 		ArchiveTo: s.opts.archiveTo, ArchivePolicy: s.opts.archivePolicy, Needed: s.unpublished,
 	}
 	if s.opts.maxLag > 0 {

@@ -113,14 +113,10 @@ func (a *app) verification(ctx context.Context, opts replay.VerifyOptions) (repl
 		report, err := c.Verify(ctx, opts)
 		return report, errors.Join(err, c.Close())
 	}
-	if isTerminal(a.err) {
-		meter := &meter{}
-		opts.Progress = func(p replay.VerifyProgress) {
-			if line, due := meter.line(p, time.Now()); due {
-				fmt.Fprint(a.err, "\r"+line+"\033[K")
-			}
-		}
-		defer fmt.Fprint(a.err, "\r\033[K")
+	meter := a.meter("records")
+	defer meter.end()
+	opts.Progress = func(p replay.VerifyProgress) {
+		meter.show(reached{p.Step, int64(p.Records), p.Done, p.Total})
 	}
 	return replay.Verify(ctx, a.data, opts)
 }
@@ -178,30 +174,4 @@ func placed(f replay.Finding, cell func(replay.Place) any) any {
 
 func seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second)).Round(time.Millisecond)
-}
-
-// meter words the progress of a verification, ten times a second.
-type meter struct {
-	step        string
-	began, last time.Time // of the step; of the last line
-}
-
-const meterEvery = 100 * time.Millisecond
-
-// line returns what to show, and whether it is time to.
-func (m *meter) line(p replay.VerifyProgress, now time.Time) (text string, due bool) {
-	if p.Step != m.step {
-		m.step, m.began = p.Step, now
-	}
-	elapsed := now.Sub(m.began)
-	if elapsed <= 0 || now.Sub(m.last) < meterEvery {
-		return "", false
-	}
-	m.last = now
-	text = fmt.Sprintf("%s: %d records, %.0f records/s", p.Step, p.Records, float64(p.Records)/elapsed.Seconds())
-	if p.Done > 0 && p.Done <= p.Total {
-		left := time.Duration(float64(elapsed) * float64(p.Total-p.Done) / float64(p.Done))
-		text += fmt.Sprintf(", %d %%, %s left", 100*p.Done/p.Total, left.Round(time.Second))
-	}
-	return text, true
 }
