@@ -54,7 +54,6 @@ func readEvents(query metalog.EventQuery) func(context.Context, metalog.Metadata
 	}
 }
 
-<<<<<<< HEAD
 // readHistory makes a call of History that gathers what it yields, in all pages.
 func readHistory(query metalog.HistoryQuery) func(context.Context, metalog.MetadataStore) (any, error) {
 	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
@@ -84,7 +83,11 @@ func readCascade(query metalog.CascadeQuery) func(context.Context, metalog.Metad
 				return list, err
 			}
 			list = append(list, e)
-=======
+		}
+		return list, nil
+	}
+}
+
 // diff makes a call of Diff that gathers what it yields.
 func diff(from, to metalog.Point, entities ...string) func(context.Context, metalog.MetadataStore) (any, error) {
 	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
@@ -100,19 +103,15 @@ func diff(from, to metalog.Point, entities ...string) func(context.Context, meta
 				return nil, err
 			}
 			list = append(list, difference)
->>>>>>> main
 		}
 		return list, nil
 	}
 }
 
-<<<<<<< HEAD
 func blame(entity string, at metalog.Point) func(context.Context, metalog.MetadataStore) (any, error) {
 	return func(ctx context.Context, s metalog.MetadataStore) (any, error) { return s.Blame(ctx, entity, at) }
 }
 
-=======
->>>>>>> main
 var (
 	producer = metalog.Producer{TransactionalID: "tx", ProducerID: 1}
 	commit   = metalog.OffsetCommit{Topic: "orders", Offset: 7, LeaderEpoch: ptr[int32](3), Metadata: "half <way> & \u2028"}
