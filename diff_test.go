@@ -119,8 +119,8 @@ func TestDiffWhileABrokerGoes(t *testing.T) {
 // waitForCascades waits until nothing goes on in the background.
 func waitForCascades(t *testing.T, s *storetest.Store) {
 	t.Helper()
-	for s.MustInfo().Entities["cascades"] > 0 {
-		if err := s.Log().Wait(t.Context(), s.Seq()+1); err != nil {
+	for info := s.MustInfo(); info.Entities["cascades"] > 0; info = s.MustInfo() {
+		if err := s.Log().Wait(t.Context(), info.Seq+1); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,7 +2,6 @@ package metalog_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -43,28 +42,6 @@ func fillTopic(s *storetest.Store, name string, segments int, partitions int32) 
 	}
 }
 
-// waitUntilUndoable waits until the cascade of a record has ended.
-func waitUntilUndoable(t *testing.T, s *storetest.Store, seq uint64) {
-	t.Helper()
-	for {
-		plan, err := s.PlanUndo(t.Context(), metalog.UndoOptions{Seq: seq})
-		if err != nil {
-			t.Fatal(err)
-		}
-		goesOn := func(c metalog.UndoConflict) bool {
-			return c.Why == fmt.Sprintf("the cascade of seq %d still goes on; try again in a moment", seq)
-		}
-		if !slices.ContainsFunc(plan.Conflicts, goesOn) {
-			return
-		}
-		view, err := s.View(t.Context(), s.Seq()+1) // its next record
-		if err != nil {
-			t.Fatal(err)
-		}
-		view.Close()
-	}
-}
-
 // What a cascade of several records took comes back in several records. When that
 // is interrupted, the undo goes on with what is missing, and once it is through it
 // changes nothing.
@@ -77,7 +54,7 @@ func TestUndoOfALargeCascade(t *testing.T) {
 			fillTopic(s, "large", 3000, 100)
 			before := things(t, s, metalog.Point{})
 			seq := s.Must(metalog.DeleteTopic{Name: "large"}).Seq
-			waitUntilUndoable(t, s, seq)
+			waitForCascades(t, s)
 
 			parts := s.Seq()
 			if err := s.UndoPartly(t.Context(), metalog.UndoOptions{Seq: seq}, interrupted, func() {}); err != nil {
@@ -108,7 +85,7 @@ func TestUndoThatGoesOnAfterOthers(t *testing.T) {
 	s := storetest.Open(t)
 	fillTopic(s, "large", 3000, 100)
 	seq := s.Must(metalog.DeleteTopic{Name: "large"}).Seq
-	waitUntilUndoable(t, s, seq)
+	waitForCascades(t, s)
 	if err := s.UndoPartly(t.Context(), metalog.UndoOptions{Seq: seq}, 1, func() {}); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +152,7 @@ func checkUndoOfUndo(t *testing.T, s *storetest.Store, seq uint64, undo []uint64
 	if _, err := s.GetTopic(t.Context(), "large"); err == nil || gone.Undoes.Records != len(undo) {
 		t.Errorf("it is still there: %v, %+v", err, gone.Undoes)
 	}
-	waitUntilUndoable(t, s, gone.Results[0].Seq)
+	waitForCascades(t, s)
 	notUndone(t, s, metalog.UndoOptions{Seq: seq}, metalog.ErrConflict, fmt.Sprintf("it was undone by seq %d: and that by seq %d; undo that one", undo[0], gone.Results[0].Seq))
 	report := mustUndoRest(t, s, metalog.UndoOptions{Seq: gone.Results[0].Seq})
 	checkBack(t, back, things(t, s, metalog.Point{}), report.UndoSummary)
@@ -188,7 +165,7 @@ func TestUndoOfAPartOfACascade(t *testing.T) {
 	s := storetest.Open(t)
 	fillTopic(s, "large", 10, 2200)
 	seq := s.Must(metalog.DeleteTopic{Name: "large"}).Seq
-	waitUntilUndoable(t, s, seq)
+	waitForCascades(t, s)
 	notUndone(t, s, metalog.UndoOptions{Seq: seq + 1}, metalog.ErrInvalid, fmt.Sprintf("it carries on with the cascade of seq %d; undo that one", seq))
 }
 
@@ -204,7 +181,7 @@ func TestUndoOfACreationThatWasFilled(t *testing.T) {
 	if !report.Results[0].Continues {
 		t.Errorf("%+v", report.Results)
 	}
-	waitUntilUndoable(t, s, report.Results[0].Seq)
+	waitForCascades(t, s)
 	if _, err := s.GetTopic(t.Context(), "large"); err == nil {
 		t.Error("it is still there")
 	}

@@ -141,10 +141,6 @@ var writes = []step{
 }
 
 var queries = []step{
-	{"diff", diff(metalog.Point{Seq: 4}, metalog.Point{}), ""},
-	{"diff the other way round", diff(metalog.Point{}, metalog.Point{Seq: 4}, "topic/orders", "offset"), ""},
-	{"diff beyond the head", diff(metalog.Point{Seq: 4}, metalog.Point{Seq: 1 << 40}), events.CodeOutOfRange},
-	{"diff of what is no entity", diff(metalog.Point{Seq: 4}, metalog.Point{}, "nothing"), events.CodeInvalid},
 	{"topic", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Topic, error) {
 		return s.GetTopic(ctx, "orders")
 	}), ""},
@@ -209,6 +205,10 @@ var queries = []step{
 		return info, err
 	}), ""},
 	{"all events", readEvents(metalog.EventQuery{}), ""},
+	{"diff", diff(metalog.Point{Seq: 4}, metalog.Point{}), ""},
+	{"diff the other way round", diff(metalog.Point{}, metalog.Point{Seq: 4}, "topic/orders", "offset"), ""},
+	{"diff beyond the head", diff(metalog.Point{Seq: 4}, metalog.Point{Seq: 1 << 40}), events.CodeOutOfRange},
+	{"diff of what is no entity", diff(metalog.Point{Seq: 4}, metalog.Point{}, "nothing"), events.CodeInvalid},
 	{"some events", readEvents(metalog.EventQuery{From: 3, To: 30, Types: []string{"TopicCreated", "OffsetCommitted"}, Limit: 2}), ""},
 	{"events of an entity", readEvents(metalog.EventQuery{Entity: events.EntityRef{Kind: events.KindGroup, ID: "g"}}), ""},
 	{"events of an unknown type", readEvents(metalog.EventQuery{Types: []string{"None"}}), events.CodeInvalid},

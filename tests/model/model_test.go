@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -284,7 +285,7 @@ func firstOf(pairs ...any) error {
 	return nil
 }
 
-func sortedKeys[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }
+func sortedKeys[K cmp.Ordered, V any](of map[K]V) []K { return slices.Sorted(maps.Keys(of)) }
 
 // sorted returns the values of a map in the order of its keys.
 func sorted[V any](of map[string]V) []V {
