@@ -20,6 +20,9 @@ const (
 	DiffChanged = replay.Changed
 )
 
+// DiffNouns are the kinds of entity that differ, in their order.
+var DiffNouns = views.Nouns
+
 // DiffOptions select differences.
 type DiffOptions = replay.DiffOptions
 

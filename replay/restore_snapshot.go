@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/views"
@@ -96,7 +97,18 @@ func RestoreSnapshot(ctx context.Context, dir string, order SnapshotRestore) (_ 
 		return RestoredSnapshot{}, err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	return restoreSnapshot(ctx, dir, log, order)
+	return restoreSnapshot(ctx, dir, withArchive(log), order)
+}
+
+// withArchive joins a log with the archive that its start names, if there is one.
+func withArchive(log *eventlog.File) eventlog.Reader {
+	start := log.Start()
+	if start.First <= 1 || start.Archive == "" {
+		return log
+	}
+	return archive.Join(archive.NewOpener(func(ctx context.Context) (*archive.Archive, error) {
+		return archive.OpenFor(ctx, start.Archive, archive.Options{Upto: start.Before()})
+	}), log)
 }
 
 // openLog opens the log of a directory as a store would.
@@ -122,7 +134,7 @@ func viewsCheckpoint(dir string) (at views.Checkpoint, ok bool) {
 	return at, db.Close() == nil
 }
 
-func restoreSnapshot(ctx context.Context, dir string, log *eventlog.File, order SnapshotRestore) (RestoredSnapshot, error) {
+func restoreSnapshot(ctx context.Context, dir string, log events.Reader, order SnapshotRestore) (RestoredSnapshot, error) {
 	snapshots := Snapshots{Dir: filepath.Join(dir, SnapshotsDir)}
 	snap, err := snapshots.choose(order.Seq)
 	if err != nil {

@@ -59,6 +59,9 @@ func (a *app) printRepair(r replay.RepairReport) error {
 		fmt.Fprintf(table, "%s\t%s\n", name, fmt.Sprintf(format, args...))
 	}
 	row("log", "%s, epoch %d", r.LogID, r.Epoch)
+	if r.Archive != "" {
+		row("archive", "%s has what is before seq %d", cellText(r.Archive), r.FirstSeq)
+	}
 	row("good up to", "seq %d, %s", r.Kept.Seq, r.KeptAt)
 	row("hash", "%s", r.Kept.Hash)
 	if d := r.Damage; d != nil {

@@ -24,7 +24,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Check that nothing was lost or altered",
 		Long: `Check the log record by record (checksums, chain of hashes, seqs, times, encoding),
 the views and snapshots against their digests and against the log. Nothing is
-changed. --deep also makes the views anew from the log and compares them row by row.
+changed. Log and archive are checked as one. --deep also makes the views anew from the log and compares them row by row.
 
 Who can write the directory can make it consistent in itself. A head that was noted
 elsewhere, with 'metalog info' or 'metalog head sign', finds that: --expect, --signed.
@@ -47,6 +47,7 @@ When a server has the directory, the log and the newest snapshot are checked; wi
 	}
 	f := cmd.Flags()
 	f.BoolVar(&opts.Deep, "deep", false, "compare the views with a rebuild from the log")
+	f.StringVar(&opts.Archive, "archive", "", "where the archive is, if not where the log says: "+archiveTo)
 	f.Var(heads{&opts.Expect}, "expect", "a `head` that was noted earlier, SEQ:HASH, repeatable")
 	f.StringVar(&signed, "signed", "", "`file` with a signed head that the log must have")
 	f.StringVar(&publicKey, "public-key", "", "`file` with the key that signed it")
@@ -134,6 +135,9 @@ func (a *app) printReport(r replay.VerifyReport) error {
 	row("records", "%d, from seq %d", r.Records, r.FirstSeq)
 	row("events", "%d", r.Events)
 	row("segments", "%d, %d bytes of records", r.Segments, r.Bytes)
+	if r.Archive != nil {
+		row("archive", "%d of them in %s", r.Archive.Files, cellText(r.Archive.Location))
+	}
 	row("head", "%s", r.Head)
 	if r.Views != nil {
 		row("views", "%d rows at seq %d, digest %s", r.Views.Rows, r.Views.Seq, r.Views.Digest)
