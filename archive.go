@@ -35,7 +35,7 @@ func (s *Store) joinArchive(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, archiveWait)
 		defer cancel()
 		if _, err := s.archive.Archive(ctx); err != nil {
-			s.opts.Logger.Warn("records before the log's first can't be read", "first_seq", start.First, "err", err)
+			s.opts.Logger.Info("records before the log's first can't be read", "first_seq", start.First, "err", err)
 		}
 	}
 	s.history = joined{archive.Join(s.archive, s.log), s.log}
@@ -71,6 +71,12 @@ func (s *Store) epoch(ctx context.Context) events.EpochStarted {
 // checkArchive checks, once the views are there, that the archive is of this log and
 // has nothing that the log lost. One that can't be reached is left for later.
 func (s *Store) checkArchive(ctx context.Context) error {
+	if err := s.opts.ArchivePolicy.check(); err != nil {
+		return err
+	}
+	if !s.opts.ArchivePolicy.isZero() && s.archiveLocation() == "" {
+		return events.Errorf(events.CodeInvalid, "a policy for the archive was given, and no place for it; say where it is (--archive-to)")
+	}
 	epoch := s.epoch(ctx)
 	ctx, cancel := context.WithTimeout(ctx, archiveWait)
 	defer cancel()

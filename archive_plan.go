@@ -39,6 +39,14 @@ type ArchivedSegment struct {
 	FileBytes int64  `json:"file_bytes,omitempty"` // in the archive; 0: not there yet
 }
 
+// Ratio is how much larger the segment is in the log; 0: it is not in the archive.
+func (s ArchivedSegment) Ratio() float64 {
+	if s.FileBytes == 0 {
+		return 0
+	}
+	return float64(s.Bytes) / float64(s.FileBytes)
+}
+
 // limit is why records stay in the log.
 type limit struct {
 	last uint64 // the last seq that may go

@@ -130,12 +130,6 @@ func (u *undoing) remakeGroup(was events.Group) error {
 func (u *undoing) revertGroup(was, now events.Group) error {
 	info := was.GroupInfo
 	info.Generation = max(info.Generation, now.Generation)
-	isNew := func(m events.Member) bool {
-		return !slices.ContainsFunc(was.Members, func(old events.Member) bool { return old.ID == m.ID })
-	}
-	if slices.ContainsFunc(now.Members, isNew) && !u.force {
-		return events.Errorf(events.CodeConflict, "group %q: members have come since; stop them first", now.ID)
-	}
 	unchanged, err := same(info, now.GroupInfo)
 	if err == nil && !unchanged {
 		u.emit(&events.GroupUpdated{GroupRef: now.GroupRef, GroupInfo: info})

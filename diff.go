@@ -20,6 +20,9 @@ const (
 	DiffChanged = replay.Changed
 )
 
+// DiffNouns are the kinds of entity that differ, in their order.
+var DiffNouns = views.Nouns
+
 // DiffOptions select differences.
 type DiffOptions = replay.DiffOptions
 
@@ -45,6 +48,9 @@ type PointState struct {
 
 // Diff compares the views at two points, in either order.
 func (s *Store) Diff(ctx context.Context, from, to Point, opts DiffOptions) (*Diff, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
 	a, err := s.stateAt(ctx, from)
 	if err != nil {
 		return nil, err
@@ -80,8 +86,8 @@ func (s *Store) stateAt(ctx context.Context, at Point) (PointState, error) {
 // diff yields the differences, and returns the error that ends them. Of the two
 // views one at most is of the store's own file: a goroutine must not hold two.
 func (s *Store) diff(ctx context.Context, from, to uint64, opts DiffOptions, yield func(Difference) bool) (err error) {
-	if err := opts.Validate(); err != nil || from == to {
-		return err
+	if from == to {
+		return nil
 	}
 	earlier, err := s.pinAt(ctx, min(from, to))
 	if err != nil {

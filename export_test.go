@@ -7,7 +7,6 @@ import (
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
-	"github.com/metalog/metalog/views"
 )
 
 // WrapLog puts a log between the store and its own.
@@ -65,7 +64,7 @@ type Thing struct {
 
 // Things lists all rows of a view that an undo may bring back.
 func Things(view View) ([]Thing, error) {
-	r := view.(interface{ reader() *views.Reader }).reader()
+	r := &view.(*pinned).snapshot.Reader
 	var list []Thing
 	var failure error
 	add := func(t target) {
@@ -122,3 +121,18 @@ func Things(view View) ([]Thing, error) {
 }
 
 var clusterScope = events.EntityRef{Kind: events.KindCluster}
+
+// UndoPartly plans an undo, has between happen, and appends the first parts of it.
+func (s *Store) UndoPartly(ctx context.Context, opts UndoOptions, parts int, between func()) error {
+	p, err := s.planUndo(ctx, opts)
+	if err != nil {
+		return err
+	}
+	between()
+	for i := range min(parts, len(p.parts)) {
+		if _, err := s.undoPart(ctx, p, i, CommandOptions{Actor: "ops", Cause: &events.Position{Seq: opts.Seq}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

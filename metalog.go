@@ -151,10 +151,32 @@ type EventReader interface {
 	// Events yields the events that the query asks for, in log order, up to the
 	// head as it stands at the call. An error ends it.
 	Events(ctx context.Context, query EventQuery) iter.Seq2[events.EventView, error]
+	// History yields what happened to an entity, that is gone too, up to the head as
+	// it stands at the call. An error ends it: ErrNotFound for one that has never
+	// been, ErrOutOfRange when a part of its history is not there any more.
+	History(ctx context.Context, query HistoryQuery) iter.Seq2[TreeEvent, error]
+	// Cascade yields the tree of causes that an event or record stands in: each event
+	// before those that it caused. An error ends it, as ErrNotFound for an event that
+	// is not there.
+	Cascade(ctx context.Context, query CascadeQuery) iter.Seq2[TreeEvent, error]
+	// Blame tells for each field of an entity, named as in a HistoryQuery, which event
+	// gave it the value that it had at a point; of one that was deleted, before that.
+	Blame(ctx context.Context, entity string, at Point) (BlameReport, error)
 }
 
 // EventQuery selects events.
 type EventQuery = replay.Query
+
+// What questions about the past are asked and answered with.
+type (
+	HistoryQuery = replay.HistoryQuery
+	CascadeQuery = replay.CascadeQuery
+	EventRef     = replay.EventRef
+	TreeEvent    = replay.TreeEvent
+	BlameReport  = replay.BlameReport
+	BlameField   = replay.BlameField
+	Blamed       = replay.Blamed
+)
 
 // Info tells where a state stands in the log and what it holds. Of an earlier state
 // too, what is about the log, and about publishing, is as it is now.
@@ -177,6 +199,8 @@ type Info struct {
 	ViewsBytes     int64        `json:"views_bytes"` // of the file that has the state
 	Writable       bool         `json:"writable"`    // false: the store stopped after an error, and says why in its log; or this is a replica, or an earlier state
 	Replica        *ReplicaInfo `json:"replica,omitempty"`
+	// Archive has what is before the log's first record; nil if nothing was moved.
+	Archive *ArchiveInfo `json:"archive,omitempty"`
 	// Publisher is how far a server's publishing is; nil from a store in process,
 	// which does not publish.
 	Publisher *PublisherInfo `json:"publisher,omitempty"`

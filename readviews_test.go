@@ -9,6 +9,7 @@ import (
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/internal/storetest"
 	"github.com/metalog/metalog/replay"
+	"github.com/metalog/metalog/views"
 )
 
 // TestReadViews reads views that were made from a store's log as the store reads
@@ -17,7 +18,11 @@ func TestReadViews(t *testing.T) {
 	s := storetest.Open(t)
 	s.Must(metalog.CreateTopic{Name: "a", Partitions: 2, ReplicationFactor: 1})
 	created := s.Must(metalog.CreateGroup{ID: "g"})
-	db, err := replay.Rebuild(t.Context(), s.Log(), filepath.Join(t.TempDir(), "views.db"), nil)
+	path := filepath.Join(t.TempDir(), "views.db")
+	if _, err := replay.Rebuild(t.Context(), s.Log(), replay.RebuildOptions{Out: path}); err != nil {
+		t.Fatal(err)
+	}
+	db, err := views.Open(views.Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,6 +73,10 @@ type Options struct {
 	// offsets.retention.check.interval.ms. 0: 10 minutes.
 	OffsetsCheckInterval time.Duration
 
+	// IndexHistory keeps the index of history current in the background, for
+	// [Store.History] and the like. Else each of those first indexes what is new.
+	IndexHistory bool
+
 	// ArchiveTo is where the log's archive is, if that is not where the log says:
 	// a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME. See [Store.Archive].
 	ArchiveTo string
@@ -155,11 +159,13 @@ type Store struct {
 	asOf         *replay.AsOf // views of earlier states
 	snapshots    replay.Snapshots
 	snapshotting sync.Mutex // held to create and remove snapshots
+	rebuilding   sync.Mutex // held by Rebuild, for its memory
 	// snapshotsChanged is closed, and another one put in its place, when they have
 	// changed; never nil.
 	snapshotsChanged atomic.Pointer[chan struct{}]
 
-	undoing sync.Mutex // held to undo
+	index   historyIndex // of history; opened when it is first asked for
+	undoing sync.Mutex   // held to undo
 
 	queue     chan *request
 	flush     chan struct{} // one slot: there are rows to flush
@@ -298,6 +304,9 @@ func (s *Store) start() {
 	s.background.Go(func() { s.continueCascades(ctx) })
 	s.background.Go(func() { s.sweep(ctx) })
 	s.background.Go(func() { s.takeSnapshots(ctx) })
+	if s.opts.IndexHistory {
+		s.background.Go(func() { s.followHistory(ctx) })
+	}
 	s.background.Go(func() { s.keepArchiving(ctx) })
 }
 
@@ -409,7 +418,7 @@ func (s *Store) Close() error {
 
 // closeData closes what openData opened, as far as it came.
 func (s *Store) closeData() error {
-	var errs []error
+	errs := []error{s.index.close()}
 	if s.asOf != nil {
 		errs = append(errs, s.asOf.Close())
 	}

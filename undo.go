@@ -2,9 +2,9 @@ package metalog
 
 import (
 	"context"
+	"errors"
 
 	"github.com/metalog/metalog/events"
-	"github.com/metalog/metalog/views"
 )
 
 // PlanUndo returns what [Store.Undo] would do now, and what stands in its way, and
@@ -41,7 +41,7 @@ func (s *Store) Undo(ctx context.Context, opts UndoOptions, cmdOpts ...CommandOp
 		return UndoReport{}, err
 	}
 	report := UndoReport{UndoSummary: p.summary(), Results: []Result{}}
-	if err := report.refusal(opts.Force); err != nil {
+	if err := report.Refusal(opts.Force); err != nil || len(p.parts) == 0 {
 		return report, err
 	}
 	o.Cause = &events.Position{Seq: opts.Seq}
@@ -52,7 +52,19 @@ func (s *Store) Undo(ctx context.Context, opts UndoOptions, cmdOpts ...CommandOp
 		}
 		report.Results = append(report.Results, result)
 	}
-	return report, nil
+	err = s.compareUndone(p)
+	report.UndoSummary = p.summary()
+	return report, err
+}
+
+// compareUndone replaces what the plan expected to differ by what does.
+func (s *Store) compareUndone(p *undoPlan) (err error) {
+	snapshot, err := s.db.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, snapshot.Close()) }()
+	return p.compare(&snapshot.Reader, p.after.made)
 }
 
 // undoPart appends one record of an undo.
@@ -69,16 +81,16 @@ func (s *Store) undoPart(ctx context.Context, p *undoPlan, i int, opts CommandOp
 	}
 	opts.ID = undoID(p.opts.Seq, number, i == len(p.parts)-1)
 	result, err := s.Execute(ctx, cmd, opts)
-	if err != nil || i == len(p.parts)-1 {
+	if err != nil {
 		return result, err
 	}
-	return result, p.after.read(ctx, s.log, result.Seq, result.Seq) // what it made, for the next one
+	return result, p.after.read(ctx, s.log, result.Seq, result.Seq) // what it made anew
 }
 
 func undoCommandOptions(opts []CommandOption) (CommandOptions, error) {
 	o := NewCommandOptions(opts...)
 	if o.ID != "" || o.IfRevision != nil || o.Cause != nil {
-		return o, events.Errorf(events.CodeInvalid, "undo: it takes no command id, no expected revision and no cause; its seq stands for all of them")
+		return o, events.Errorf(events.CodeInvalid, "it takes no command id, no expected revision and no cause; the seq stands for all of them")
 	}
 	return o, o.validate()
 }
@@ -97,6 +109,3 @@ func notNil[T any](list []T) []T {
 	}
 	return list
 }
-
-// reader gives the rows under a view.
-func (p *pinned) reader() *views.Reader { return &p.snapshot.Reader }

@@ -1,9 +1,11 @@
 package metalog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/metalog/metalog/events"
@@ -15,8 +17,8 @@ import (
 func (p *undoPlan) findConflicts(now *views.Reader) error {
 	if by := p.after.undone; by != 0 {
 		p.Conflicts = append(p.Conflicts, UndoConflict{
-			What: fmt.Sprintf("seq %d", p.opts.Seq), Seq: by, LastSeq: by, Changes: 1, Blocks: true,
-			Why: fmt.Sprintf("seq %d undid it, and that was undone by seq %d; undo that one", p.UndoneBy[0], by),
+			What: fmt.Sprintf("it was undone by seq %d", p.UndoneBy[0]), Seq: by, LastSeq: by, Changes: 1, Blocks: true,
+			Why: fmt.Sprintf("and that by seq %d; undo that one", by),
 		})
 		return nil
 	}
@@ -35,7 +37,7 @@ func (p *undoPlan) findConflicts(now *views.Reader) error {
 		return nil
 	}
 	for _, t := range p.targets {
-		if p.after.isDone(t) {
+		if isDone(p.after.done, t) {
 			continue
 		}
 		if err := p.findConflict(t, now); err != nil {
@@ -99,7 +101,7 @@ func (p *undoPlan) nameTaken(t target, now *views.Reader) (bool, error) {
 func (p *undoPlan) findMembers(now *views.Reader) error {
 	seen := map[uint64]bool{}
 	for _, t := range p.targets {
-		if t.Kind != targetOffset || p.asked[t] == 0 || seen[t.Group.GroupID] || p.after.isDone(t) {
+		if t.Kind != targetOffset || p.asked[t] == 0 || seen[t.Group.GroupID] || isDone(p.after.done, t) {
 			continue
 		}
 		seen[t.Group.GroupID] = true
@@ -114,58 +116,80 @@ func (p *undoPlan) findMembers(now *views.Reader) error {
 	return nil
 }
 
-// compare finds how the targets differ, after the steps, from what they were.
-func (p *undoPlan) compare(u *undoing) error {
-	lost := len(p.Lost)
-	defer func() {
-		if p.EventCount == 0 && len(p.Lost) == lost {
-			p.Conflicts, p.Differs = nil, nil // all is as it was
-		}
-	}()
-	c := comparison{plan: p, seen: map[string]int{}, fields: map[reflect.Type][]jsonField{}}
-	segments := 0
+// compare finds how the targets differ, in a view after the undo, from what they
+// were before the undone record.
+func (p *undoPlan) compare(view *views.Reader, made remade) error {
+	p.Differs, p.Lost = nil, slices.Clone(p.given)
+	c := comparison{plan: p, view: view, made: made, seen: map[string]int{}, fields: map[reflect.Type][]jsonField{}}
 	for _, t := range p.targets {
-		if p.after.isDone(t) {
+		if isDone(p.done, t) {
 			continue
 		}
-		row, err := u.made.now(t).read(u.view)
-		if err != nil {
+		if err := c.target(t); err != nil {
 			return err
 		}
-		was := p.was[t]
-		switch {
-		case t.Kind == targetConfig:
-			c.config(t, was.value, row.value)
-		case was.value == nil && row.value != nil:
-			c.differ(t, "exists", "false", "true")
-		case was.value != nil && row.value == nil:
-			p.lose(string(t.Kind), t.String(), u.whyLost(t))
-		case was.value != nil:
-			if t.Kind == targetSegment {
-				segments++
-			}
-			c.rows(t, was.value, row.value)
-		}
 	}
-	if segments > 0 && p.EventCount > 0 {
+	if p.EventCount == 0 && len(p.Lost) == len(p.given) {
+		p.Conflicts, p.Differs = nil, nil // all is as it was
+	}
+	if c.segments > 0 && p.EventCount > 0 {
 		p.Lost = append(p.Lost, UndoLoss{
-			Kind: "segment file", Count: segments, First: "",
+			Kind: "segment file", Count: c.segments, First: c.segment,
 			Why: "the log has what is known of segments, not their files: check that they are still there",
 		})
 	}
 	return nil
 }
 
+// comparison gathers differences by kind and field.
+type comparison struct {
+	plan   *undoPlan
+	view   *views.Reader
+	made   remade
+	seen   map[string]int // places in plan.Differs
+	fields map[reflect.Type][]jsonField
+
+	segments int // that came back
+	segment  string
+}
+
+type jsonField struct {
+	name  string
+	index []int
+}
+
+func (c *comparison) target(t target) error {
+	now, err := c.made.now(t).read(c.view)
+	if err != nil {
+		return err
+	}
+	was := c.plan.was[t]
+	switch {
+	case t.Kind == targetConfig:
+		c.config(t, was.value, now.value)
+	case was.value == nil && now.value != nil:
+		c.differ(t, "exists", "false", "true")
+	case was.value != nil && now.value == nil:
+		c.plan.lose(string(t.Kind), t.String(), c.whyLost(t))
+	case was.value != nil:
+		if t.Kind == targetSegment {
+			c.segments, c.segment = c.segments+1, cmp.Or(c.segment, t.String())
+		}
+		c.rows(t, was.value, now.value)
+	}
+	return nil
+}
+
 // whyLost says why a target did not come back.
-func (u *undoing) whyLost(t target) string {
-	t = u.made.now(t)
+func (c *comparison) whyLost(t target) string {
+	t = c.made.now(t)
 	if t.Group.ID != "" {
-		if exists, err := u.view.HasGroup(t.Group.GroupID); err == nil && !exists {
+		if exists, err := c.view.HasGroup(t.Group.GroupID); err == nil && !exists {
 			return "its group is gone"
 		}
 	}
 	if t.Topic.Name != "" {
-		if exists, err := u.view.HasTopic(t.Topic.ID); err == nil && !exists {
+		if exists, err := c.view.HasTopic(t.Topic.ID); err == nil && !exists {
 			return "its topic is gone"
 		}
 	}
@@ -176,18 +200,6 @@ func (u *undoing) whyLost(t target) string {
 		return "it lies below the log start offset"
 	}
 	return "what it belongs to is gone"
-}
-
-// comparison gathers differences by kind and field.
-type comparison struct {
-	plan   *undoPlan
-	seen   map[string]int // places in plan.Differs
-	fields map[reflect.Type][]jsonField
-}
-
-type jsonField struct {
-	name  string
-	index []int
 }
 
 func (c *comparison) rows(t target, was, now any) {

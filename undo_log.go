@@ -78,10 +78,10 @@ func (s *Store) readUndone(ctx context.Context, seq uint64) (*undone, error) {
 func (u *undone) begin(rec *events.Record) error {
 	u.root, u.facts = rec, rec.Facts
 	if cause := rec.Meta.Cause; cause != nil && continues(rec, map[uint64]bool{cause.Seq: true}) {
-		return events.Errorf(events.CodeInvalid, "undo of seq %d: it carries on with the cascade of seq %d; undo that one", rec.Seq, cause.Seq)
+		return events.Errorf(events.CodeInvalid, "seq %d: it carries on with the cascade of seq %d; undo that one", rec.Seq, cause.Seq)
 	}
 	if of, part, _ := undoOf(rec); part > 1 {
-		return events.Errorf(events.CodeInvalid, "undo of seq %d: it carries on with the undo of seq %d; undo the first record of that ('metalog undo %d --dry-run' names it)", rec.Seq, of, of)
+		return events.Errorf(events.CodeInvalid, "seq %d: it carries on with the undo of seq %d; undo the first record of that ('metalog undo %d --dry-run' names it)", rec.Seq, of, of)
 	}
 	return nil
 }
@@ -310,7 +310,7 @@ func (a *aftermath) takeOther(rec *events.Record) {
 	}
 }
 
-// isDone reports whether an earlier undo brought a target back.
-func (a *aftermath) isDone(t target) bool {
-	return a.done[t] || t.Kind == targetConfig && a.done[t.wholeConfig()]
+// isDone reports whether a target is among those that were brought back.
+func isDone(done map[target]bool, t target) bool {
+	return done[t] || t.Kind == targetConfig && done[t.wholeConfig()]
 }

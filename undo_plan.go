@@ -20,7 +20,9 @@ type undoPlan struct {
 	targets []target // in the order of their events
 	asked   map[target]events.Type
 	was     map[target]row // the views before
+	given   []UndoLoss     // what can't come back, whatever is done
 	after   *aftermath
+	done    map[target]bool // brought back by earlier undos
 	parts   []undoPart
 	seq     uint64      // of the first part, if nothing comes in between
 	now     events.Time // of the plan
@@ -56,30 +58,28 @@ func (p *undoPlan) readBefore(ctx context.Context, s *Store) (err error) {
 	if p.opts.Seq == 1 { // there is nothing before it
 		return p.refuseIrreversible()
 	}
-	view, err := s.At(ctx, Point{Seq: p.opts.Seq - 1})
+	view, err := s.pinAt(ctx, p.opts.Seq-1)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, view.Close()) }()
-	rows, ok := view.(interface{ reader() *views.Reader })
-	if !ok {
-		return events.Errorf(events.CodeUnavailable, "undo of seq %d: the views before it can't be read row by row", p.opts.Seq)
-	}
+	before := &view.snapshot.Reader
 	for _, f := range p.of.facts {
-		targets, err := p.targetsOf(f.Event, rows.reader())
+		targets, err := p.targetsOf(f.Event, before)
 		if err != nil {
 			return err
 		}
 		for _, t := range targets {
-			if err := p.add(t, f, rows.reader()); err != nil {
+			if err := p.add(t, f, before); err != nil {
 				return err
 			}
 		}
 		p.noteLoss(f.Event)
 	}
-	if err := p.losePlacesInTransactions(rows.reader()); err != nil {
+	if err := p.losePlacesInTransactions(before); err != nil {
 		return err
 	}
+	p.given = slices.Clone(p.Lost)
 	p.leaveToOwners()
 	return p.refuseIrreversible()
 }
@@ -109,6 +109,7 @@ func (p *undoPlan) targetsOf(e events.Event, before *views.Reader) ([]target, er
 	return append(ofConfigKeys(scope, changed), ofTopic(targetTopic, updated.TopicRef)), nil
 }
 
+// add adds a target that an event changed, as a view before it shows it.
 func (p *undoPlan) add(t target, f events.Fact, before *views.Reader) error {
 	if _, known := p.was[t]; known {
 		return nil
@@ -207,7 +208,7 @@ func (p *undoPlan) refuseIrreversible() error {
 		if len(changed) > 0 && !slices.ContainsFunc(changed, func(t target) bool { return left[t] }) {
 			continue
 		}
-		return events.Errorf(events.CodeInvalid, "undo of seq %d: %s of %s can't be undone: %s", p.opts.Seq, f.Event.Type(), f.Event.Entity(), why)
+		return events.Errorf(events.CodeInvalid, "seq %d: %s of %s can't be undone: %s", p.opts.Seq, f.Event.Type(), f.Event.Entity(), why)
 	}
 	return nil
 }
@@ -275,7 +276,11 @@ func (p *undoPlan) readNow(ctx context.Context, s *Store, head uint64) (err erro
 	if err := p.simulate(u, steps); err != nil || p.blocked() {
 		return err
 	}
-	return p.compare(u)
+	if err := p.addDerived(&snapshot.Reader); err != nil {
+		return err
+	}
+	p.done = maps.Clone(p.after.done) // before this undo adds to it
+	return p.compare(u.view, u.made)
 }
 
 func (p *undoPlan) blocked() bool {
@@ -288,7 +293,7 @@ func (p *undoPlan) steps(now *views.Reader) ([]undoStep, error) {
 	var steps []undoStep
 	configs := map[target]int{} // places in steps
 	for _, t := range p.targets {
-		if p.after.isDone(t) {
+		if isDone(p.after.done, t) {
 			continue
 		}
 		at := t
@@ -373,6 +378,24 @@ func (p *undoPlan) simulate(u *undoing, steps []undoStep) error {
 	return nil
 }
 
+// addDerived adds what the undo's own cascades change besides: as it is now is how
+// it should stay.
+func (p *undoPlan) addDerived(now *views.Reader) error {
+	for _, part := range p.parts {
+		for _, f := range part.facts {
+			if !f.Derived {
+				continue
+			}
+			for _, t := range changedBy(f.Event) {
+				if err := p.add(p.after.made.before(t), f, now); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // takeRefusal makes a conflict of what a step was refused for.
 func (p *undoPlan) takeRefusal(step undoStep, err error) error {
 	if !errors.Is(err, ErrConflict) {
@@ -380,7 +403,7 @@ func (p *undoPlan) takeRefusal(step undoStep, err error) error {
 	}
 	c := UndoConflict{What: step.Target.String(), Why: err.Error(), Blocks: true}
 	if !p.opts.Force {
-		c.NeedsForce = step.Target.Kind == targetAssignment || step.Target.Kind == targetBroker || step.Target.Kind == targetGroup && step.Was != nil
+		c.NeedsForce = step.Target.Kind == targetAssignment || step.Target.Kind == targetBroker
 	}
 	p.Conflicts = append(p.Conflicts, c)
 	return nil

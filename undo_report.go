@@ -30,7 +30,8 @@ type UndoSummary struct {
 	Differs []UndoDifference `json:"differs"`
 	// Lost is what does not come back.
 	Lost []UndoLoss `json:"lost"`
-	// Conflicts are why it is refused; with Force, those that are left then.
+	// Conflicts are why it is refused; with Force, what it overwrites, and what
+	// keeps it back even so.
 	Conflicts []UndoConflict `json:"conflicts"`
 	// UndoneBy are the records of earlier undos of the same record. Steps are what
 	// they left to do.
@@ -121,8 +122,9 @@ func conflictOf(t target, by *touch) UndoConflict {
 	return c
 }
 
-// refusal is the error of an undo that has conflicts, nil if none keeps it back.
-func (s *UndoSummary) refusal(force bool) error {
+// Refusal is the error with which the undo is refused because of its conflicts, nil
+// if none keeps it back.
+func (s *UndoSummary) Refusal(force bool) error {
 	if len(s.Conflicts) == 0 {
 		return nil
 	}

@@ -214,6 +214,64 @@ func TestUndoBringsBack(t *testing.T) {
 	}
 }
 
+// Leader epochs of a topic that comes back are as they were: clients that know them
+// are not fenced, and its high watermark keeps the one that it was reached under.
+func TestUndoKeepsLeaderEpochs(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	catalogue(t, s)
+	s.Must(metalog.ElectLeader{Topic: "orders", Leader: 2})
+	s.Must(metalog.ElectLeader{Topic: "orders", Leader: 1})
+	s.Must(metalog.AdvanceWatermarks{Topic: "orders", High: new(int64(90)), LogStart: new(int64(20))})
+	before, err := s.GetPartition(t.Context(), "orders", 0)
+	if err != nil || before.LeaderEpoch != 2 {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	report := mustUndo(t, s, metalog.UndoOptions{Seq: s.Must(metalog.DeleteTopic{Name: "orders"}).Seq})
+	for _, d := range report.Differs {
+		if strings.HasSuffix(d.Field, "epoch") {
+			t.Errorf("%+v", d)
+		}
+	}
+	after, err := s.GetPartition(t.Context(), "orders", 0)
+	before.TopicID, before.Revision = after.TopicID, after.Revision
+	if err != nil || !reflect.DeepEqual(before, after) {
+		t.Errorf("before %+v\nafter %+v, %v", before, after, err)
+	}
+	// A leader that has been away leads under a new one.
+	deleted := s.Must(metalog.DeleteTopic{Name: "orders"}).Seq
+	s.Must(metalog.SetBrokerStatus{ID: 1, Status: events.BrokerOffline})
+	s.Must(metalog.SetBrokerStatus{ID: 1, Status: events.BrokerOnline})
+	mustUndo(t, s, metalog.UndoOptions{Seq: deleted})
+	if p, err := s.GetPartition(t.Context(), "orders", 0); err != nil || p.Leader != 1 || p.LeaderEpoch != 3 || !slices.Equal(p.ISR, before.ISR) {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// Brokers that are gone or offline hold, lead and sync nothing of what comes back.
+func TestUndoRespectsTodaysBrokers(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	catalogue(t, s)
+	s.Must(metalog.CreateTopic{Name: "lone", Partitions: 1, ReplicationFactor: 1, Assignments: []metalog.TopicAssignment{{Replicas: events.BrokerIDs{1}}}})
+	orders, lone := s.Must(metalog.DeleteTopic{Name: "orders"}).Seq, s.Must(metalog.DeleteTopic{Name: "lone"}).Seq
+	s.Must(metalog.SetBrokerStatus{ID: 2, Status: events.BrokerOffline})
+	s.Must(metalog.DeleteTopic{Name: "clicks"})
+	s.Must(metalog.RemoveBroker{ID: 1})
+	report := mustUndo(t, s, metalog.UndoOptions{Seq: orders})
+	checkPartition(t, s, 0, events.BrokerIDs{2}, events.BrokerIDs{2}, events.NoLeader, 1)
+	checkPartition(t, s, 1, events.BrokerIDs{2}, events.BrokerIDs{2}, events.NoLeader, 1)
+	for _, field := range []string{"replicas", "isr", "leader"} {
+		if !slices.ContainsFunc(report.Differs, func(d metalog.UndoDifference) bool { return d.Kind == "assignment" && d.Field == field }) {
+			t.Errorf("the report does not say that %s differ: %+v", field, report.Differs)
+		}
+	}
+	report = mustUndo(t, s, metalog.UndoOptions{Seq: lone})
+	if want := (metalog.UndoLoss{Kind: "assignment", Count: 1, First: `topic "lone", partition 0`, Why: "none of the brokers that held it is registered"}); !slices.Contains(report.Lost, want) {
+		t.Errorf("lost %+v, want %+v", report.Lost, want)
+	}
+}
+
 func TestUndoOfTopicDeleteTellsWhatDiffers(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t)
@@ -223,7 +281,6 @@ func TestUndoOfTopicDeleteTellsWhatDiffers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%+v", plan.UndoSummary)
 	if plan.Undoes.Actor != "alice" || plan.Undoes.Type != "TopicDeleted" {
 		t.Errorf("%+v", plan.Undoes)
 	}

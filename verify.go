@@ -18,6 +18,9 @@ type VerifyReport = replay.VerifyReport
 //
 // For a directory that no store has open, or a copy, see replay.Verify.
 func (s *Store) Verify(ctx context.Context, opts VerifyOptions) (VerifyReport, error) {
+	if opts.Archive == "" && s.archive.Known() {
+		opts.Archive = s.archiveLocation()
+	}
 	s.front.RLock()
 	defer s.front.RUnlock()
 	return replay.VerifyOpen(ctx, s.opts.Path, s.db, s.log, opts)

@@ -118,7 +118,7 @@ func (s *Store) infoOf(r *views.Reader) (Info, error) {
 
 // describeLog tells of the log what it is now.
 func (s *Store) describeLog(info *Info) (err error) {
-	info.FirstSeq = s.history.First()
+	info.FirstSeq, info.Archive = s.log.First(), s.archiveInfo()
 	info.LogBytes, err = sizeOf(filepath.Join(s.opts.Path, logDir))
 	return err
 }

@@ -54,6 +54,26 @@ func readEvents(query metalog.EventQuery) func(context.Context, metalog.Metadata
 	}
 }
 
+// diff makes a call of Diff that gathers what it yields.
+func diff(from, to metalog.Point, entities ...string) func(context.Context, metalog.MetadataStore) (any, error) {
+	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
+		d, err := s.(interface {
+			Diff(ctx context.Context, from, to metalog.Point, opts metalog.DiffOptions) (*metalog.Diff, error)
+		}).Diff(ctx, from, to, metalog.DiffOptions{Entities: entities})
+		if err != nil {
+			return nil, err
+		}
+		list := []any{d.From, d.To}
+		for difference, err := range d.Differences {
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, difference)
+		}
+		return list, nil
+	}
+}
+
 var (
 	producer = metalog.Producer{TransactionalID: "tx", ProducerID: 1}
 	commit   = metalog.OffsetCommit{Topic: "orders", Offset: 7, LeaderEpoch: ptr[int32](3), Metadata: "half <way> & \u2028"}
@@ -185,6 +205,10 @@ var queries = []step{
 		return info, err
 	}), ""},
 	{"all events", readEvents(metalog.EventQuery{}), ""},
+	{"diff", diff(metalog.Point{Seq: 4}, metalog.Point{}), ""},
+	{"diff the other way round", diff(metalog.Point{}, metalog.Point{Seq: 4}, "topic/orders", "offset"), ""},
+	{"diff beyond the head", diff(metalog.Point{Seq: 4}, metalog.Point{Seq: 1 << 40}), events.CodeOutOfRange},
+	{"diff of what is no entity", diff(metalog.Point{Seq: 4}, metalog.Point{}, "nothing"), events.CodeInvalid},
 	{"some events", readEvents(metalog.EventQuery{From: 3, To: 30, Types: []string{"TopicCreated", "OffsetCommitted"}, Limit: 2}), ""},
 	{"events of an entity", readEvents(metalog.EventQuery{Entity: events.EntityRef{Kind: events.KindGroup, ID: "g"}}), ""},
 	{"events of an unknown type", readEvents(metalog.EventQuery{Types: []string{"None"}}), events.CodeInvalid},
@@ -241,7 +265,7 @@ func TestConformance(t *testing.T) {
 
 // beyondStore are the operations that MetadataStore does not have. They have tests
 // of their own.
-var beyondStore = []string{"verify", "snapshot.create", "snapshot.list", "backup", "log.read"}
+var beyondStore = []string{"verify", "undo", "undo.plan", "snapshot.create", "snapshot.list", "backup", "log.read"}
 
 // checkAllAsked keeps the tables above complete.
 func checkAllAsked(t *testing.T, server *natsserver.Server, asked *sync.Map) {

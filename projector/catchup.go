@@ -2,7 +2,9 @@ package projector
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/views"
@@ -11,7 +13,8 @@ import (
 // CatchUp applies the records of a log that the views do not have yet, and
 // leaves them published. Memory is bounded: rows are flushed on the way, with
 // the checkpoint up to which they go, so a run that was interrupted goes on from
-// there. Progress, if not nil, is called now and then with the seq reached.
+// there. When ctx is done it flushes what it has applied, and every half a minute.
+// Progress, if not nil, is called now and then with the seq reached.
 //
 // It is ErrCorrupt when the views are of another log or ahead of it, or differ
 // from a digest that the log has.
@@ -30,9 +33,11 @@ func CatchUpTo(ctx context.Context, db *views.DB, log events.Reader, to uint64, 
 		return err
 	}
 	tx.BeginLoad()
-	err := applyAll(ctx, tx, log, to, progress)
-	tx.EndLoad()
-	if err != nil {
+	defer tx.EndLoad()
+	if err := applyAll(ctx, tx, log, to, progress); err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // so it came between two records
+			err = errors.Join(err, tx.Save(context.WithoutCancel(ctx)))
+		}
 		return err
 	}
 	state, err := tx.Seal(false)
@@ -42,13 +47,16 @@ func CatchUpTo(ctx context.Context, db *views.DB, log events.Reader, to uint64, 
 	return err
 }
 
-// progressEvery is after how many records progress is told.
-const progressEvery = 4096
+const (
+	progressEvery = 4096             // records
+	saveEvery     = 30 * time.Second // what a crash can make anew
+)
 
 func applyAll(ctx context.Context, tx *views.Tx, log events.Reader, to uint64, progress func(seq uint64)) error {
 	if tx.Seq() >= to {
 		return nil
 	}
+	saved := time.Now()
 	for rec, err := range readAhead(ctx, log, tx.Seq()+1, to) {
 		if err != nil {
 			return err
@@ -62,10 +70,14 @@ func applyAll(ctx context.Context, tx *views.Tx, log events.Reader, to uint64, p
 		if progress != nil && rec.Seq%progressEvery == 0 {
 			progress(rec.Seq)
 		}
-		if tx.FreezeDue() {
-			if err := tx.Commit(ctx); err != nil {
-				return err
-			}
+		switch {
+		case tx.FreezeDue():
+			err = tx.Commit(ctx)
+		case rec.Seq%progressEvery == 0 && time.Since(saved) > saveEvery:
+			err, saved = tx.Save(ctx), time.Now()
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/views"
 )
@@ -20,6 +21,7 @@ type AsOfOptions struct {
 	Log eventlog.Reader
 	// Snapshots are where views are begun with.
 	Snapshots Snapshots
+	Archive   *archive.Opener // the copy of the views that it keeps is one more; nil: none
 	// MaxBytes is what all files may take together, besides those that are in use
 	// or being made. 0: 1 GiB; negative: files go as soon as they are not in use.
 	MaxBytes int64

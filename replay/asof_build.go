@@ -26,11 +26,13 @@ const (
 type base struct {
 	snap Snapshot // Seq 0: nothing; the log is applied from its first record
 	kept bool
+
+	copyTo func(ctx context.Context, w io.Writer) error
 }
 
 // build makes the file of a seq. from is the seq that it began with.
 func (c *AsOf) build(ctx context.Context, seq uint64) (f *asOfFile, from uint64, err error) {
-	bases, err := c.bases(seq)
+	bases, err := c.bases(ctx, seq)
 	if err == nil {
 		err = os.MkdirAll(c.opts.Dir, 0o700)
 	}
@@ -54,43 +56,44 @@ func asOfError(seq uint64, err error) error {
 
 // bases returns where making the views of a seq can begin, the nearest first. It
 // is ErrOutOfRange if there is nothing that the log goes on from.
-func (c *AsOf) bases(seq uint64) ([]base, error) {
-	snapshots, err := c.opts.Snapshots.List()
+func (c *AsOf) bases(ctx context.Context, seq uint64) ([]base, error) {
+	list, err := Bases{Snapshots: c.opts.Snapshots, Archive: c.opts.Archive}.list(ctx)
 	if err != nil {
 		return nil, err
 	}
 	first := c.opts.Log.First()
-	var usable []Snapshot
-	for _, snap := range snapshots {
-		if snap.SchemaVersion == views.SchemaVersion && snap.Seq+1 >= first {
-			usable = append(usable, snap)
-		}
-	}
 	var bases []base
 	if first <= 1 {
 		bases = append(bases, base{})
 	}
-	for _, snap := range usable {
-		bases = append(bases, base{snap: snap})
+	var earliest uint64 // state that the log goes on from
+	for _, b := range list {
+		if b.SchemaVersion != views.SchemaVersion || b.Seq+1 < first {
+			continue
+		}
+		bases = append(bases, base{snap: b.Snapshot, copyTo: b.copyTo})
+		if earliest == 0 || b.Seq < earliest {
+			earliest = b.Seq
+		}
 	}
 	for _, snap := range c.list() {
 		if snap.Seq+1 >= first {
-			bases = append(bases, base{snap: snap, kept: true})
+			bases = append(bases, base{snap: snap, kept: true, copyTo: c.kept.copierOf(snap)})
 		}
 	}
 	bases = slices.DeleteFunc(bases, func(b base) bool { return b.snap.Seq > seq })
 	if len(bases) == 0 {
-		return nil, gone(first, usable)
+		return nil, gone(first, earliest)
 	}
 	slices.SortStableFunc(bases, func(a, b base) int { return cmp.Compare(b.snap.Seq, a.snap.Seq) })
 	return bases, nil
 }
 
 // gone is the error for a seq before all that can be shown.
-func gone(first uint64, usable []Snapshot) error {
+func gone(first, earliest uint64) error {
 	way := "only the present state can"
-	if len(usable) > 0 {
-		way = fmt.Sprintf("ask for seq %d or a later one", usable[0].Seq)
+	if earliest > 0 {
+		way = fmt.Sprintf("ask for seq %d or a later one", earliest)
 	}
 	return events.Errorf(events.CodeOutOfRange, "that state can't be shown any more, the log begins with seq %d; %s", first, way)
 }
@@ -142,14 +145,12 @@ func (c *AsOf) copyBase(ctx context.Context, b base, path string) error {
 	if err := os.RemoveAll(path); err != nil || b.snap.Seq == 0 {
 		return err
 	}
-	from := c.opts.Snapshots
 	if b.kept {
 		f := c.hold(b.snap.Seq)
 		if f == nil {
 			return events.Errorf(events.CodeCorrupt, "it was removed meanwhile")
 		}
 		defer c.unhold(f)
-		from = c.kept
 	}
 	if err := fits(ctx, c.opts.Log, b.snap); err != nil {
 		return err
@@ -158,7 +159,7 @@ func (c *AsOf) copyBase(ctx context.Context, b base, path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(from.copyTo(ctx, file, b.snap), file.Close())
+	return errors.Join(b.copyTo(ctx, file), file.Close())
 }
 
 // makeRoom removes files until a copy of a base, and what changes in it, leaves

@@ -570,7 +570,7 @@ func TestAsOfClose(t *testing.T) {
 	defer f.gate.shut()()
 	asked := make(chan error)
 	go func() {
-		_, err := f.At(t.Context(), 11)
+		_, err := f.At(t.Context(), 12)
 		asked <- err
 	}()
 	f.gate.await(1)

@@ -66,6 +66,10 @@ type BackupReport struct {
 	Segments    int         `json:"segments"`
 	Copied      int         `json:"copied"`       // segments; the rest was there
 	CopiedBytes int64       `json:"copied_bytes"` // of segments
+	// FirstSeq is that of the log, and Archive where the records before are, which are
+	// not part of the backup. Empty: there are none.
+	FirstSeq uint64 `json:"first_seq"`
+	Archive  string `json:"archive,omitempty"`
 }
 
 // Backup copies the log in a data directory, up to a head, and the newest
@@ -253,7 +257,7 @@ func (b *backup) segmentPath(file string) string {
 
 // copyLog copies what was not reused.
 func (b *backup) copyLog(ctx context.Context) error {
-	before := events.Head{Seq: b.made.Start.First - 1, Hash: b.made.Start.Prev}
+	before := b.made.Start.Before()
 	if b.reused > 0 {
 		last := b.made.Segments[b.reused-1]
 		before = events.Head{Seq: last.LastSeq, Hash: last.LastHash}
@@ -299,6 +303,7 @@ func (b *backup) report() BackupReport {
 	r := BackupReport{
 		Dir: b.dir, LogID: b.made.LogID, Epoch: b.made.Epoch, Head: b.made.Head,
 		SnapshotSeq: b.made.Snapshot.Seq, SizeBytes: b.made.size(), Segments: len(b.made.Segments),
+		FirstSeq: b.made.Start.First, Archive: b.made.Start.Archive,
 	}
 	for _, seg := range b.made.Segments[b.reused:] {
 		r.Copied++

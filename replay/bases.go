@@ -75,9 +75,7 @@ func (b Bases) list(ctx context.Context) ([]Base, error) {
 	}
 	list := make([]Base, 0, len(snapshots)+1)
 	for _, snap := range snapshots {
-		list = append(list, Base{Snapshot: snap, copyTo: func(ctx context.Context, w io.Writer) error {
-			return b.Snapshots.CopyTo(ctx, w, snap)
-		}})
+		list = append(list, Base{Snapshot: snap, copyTo: b.Snapshots.copierOf(snap)})
 	}
 	if b.Archive == nil || !b.Archive.Known() {
 		return list, nil

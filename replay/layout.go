@@ -5,5 +5,6 @@ const (
 	LogDir       = "log"
 	ViewsFile    = "views.db"
 	SnapshotsDir = "snapshots"
+	HistoryFile  = "history.db" // the index of history, which can be deleted
 	AsOfDir      = "asof"
 )

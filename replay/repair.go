@@ -31,8 +31,12 @@ type RepairReport struct {
 	Damage  *RepairDamage `json:"damage"`  // null: the log is whole up to its end
 	Durable uint64        `json:"durable"` // the highest seq that the views or a snapshot have
 	Lost    LostRecords   `json:"lost"`
-	Out     string        `json:"out,omitempty"` // where the repaired log is; empty: dry run
-	Head    *events.Head  `json:"head"`          // of the repaired log; null: dry run
+	// FirstSeq is that of the log, and Archive where the records before are: the
+	// repaired log goes on from there, too. Empty: there are none.
+	FirstSeq uint64       `json:"first_seq"`
+	Archive  string       `json:"archive,omitempty"`
+	Out      string       `json:"out,omitempty"` // where the repaired log is; empty: dry run
+	Head     *events.Head `json:"head"`          // of the repaired log; null: dry run
 }
 
 // Needed reports whether the log can't be opened, or may be unable to.
@@ -105,7 +109,8 @@ func (r *repair) examine(ctx context.Context) (err error) {
 	if r.start, err = eventlog.ReadStart(r.logDir()); err != nil {
 		return err
 	}
-	r.report.Kept = events.Head{Seq: r.start.First - 1, Hash: r.start.Prev}
+	r.report.Kept = r.start.Before()
+	r.report.FirstSeq, r.report.Archive = r.start.First, r.start.Archive
 	damage, err := r.scan(ctx)
 	if err != nil {
 		return err

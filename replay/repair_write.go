@@ -24,8 +24,7 @@ func (r *repair) write(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.close()) }()
-	before := events.Head{Seq: r.start.First - 1, Hash: r.start.Prev}
-	c := logCopy{dir: to.path(LogDir), name: segmentFile, after: before}
+	c := logCopy{dir: to.path(LogDir), name: segmentFile, after: r.start.Before()}
 	if err := c.copy(ctx, r.logDir(), r.report.Kept); err != nil {
 		return err
 	}

@@ -30,6 +30,10 @@ type RestoreReport struct {
 	CreatedAt   events.Time `json:"created_at"` // of the backup
 	SizeBytes   int64       `json:"size_bytes"`
 	DryRun      bool        `json:"dry_run"`
+	// FirstSeq is that of the log, and Archive where the records before are: the
+	// restored store reads them there. Empty: there are none.
+	FirstSeq uint64 `json:"first_seq"`
+	Archive  string `json:"archive,omitempty"`
 }
 
 // Restore makes a data directory from a backup. The directory must be empty or
@@ -59,6 +63,7 @@ func Restore(ctx context.Context, backupDir, dataDir string, opts RestoreOptions
 	return RestoreReport{
 		Backup: backupDir, Dir: dataDir, LogID: m.LogID, Epoch: m.Epoch, Head: m.Head,
 		SnapshotSeq: m.Snapshot.Seq, CreatedAt: m.CreatedAt, SizeBytes: m.size(), DryRun: opts.DryRun,
+		FirstSeq: m.Start.First, Archive: m.Start.Archive,
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/views"
@@ -61,7 +62,7 @@ type SnapshotRestore struct {
 	Seq      uint64 // of the snapshot; 0: the newest
 	DryRun   bool   // check the snapshot, and tell what would be done
 	Logger   *slog.Logger
-	Progress func(seq uint64) // called now and then with the seq that the views have reached; nil: nobody asks
+	Progress func(RebuildProgress) // called now and then; nil: nobody asks
 }
 
 // RestoredSnapshot tells what a SnapshotRestore did, or would do.
@@ -96,7 +97,18 @@ func RestoreSnapshot(ctx context.Context, dir string, order SnapshotRestore) (_ 
 		return RestoredSnapshot{}, err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	return restoreSnapshot(ctx, dir, log, order)
+	return restoreSnapshot(ctx, dir, withArchive(log), order)
+}
+
+// withArchive joins a log with the archive that its start names, if there is one.
+func withArchive(log *eventlog.File) eventlog.Reader {
+	start := log.Start()
+	if start.First <= 1 || start.Archive == "" {
+		return log
+	}
+	return archive.Join(archive.NewOpener(func(ctx context.Context) (*archive.Archive, error) {
+		return archive.OpenFor(ctx, start.Archive, archive.Options{Upto: start.Before()})
+	}), log)
 }
 
 // openLog opens the log of a directory as a store would.
@@ -122,7 +134,7 @@ func viewsCheckpoint(dir string) (at views.Checkpoint, ok bool) {
 	return at, db.Close() == nil
 }
 
-func restoreSnapshot(ctx context.Context, dir string, log *eventlog.File, order SnapshotRestore) (RestoredSnapshot, error) {
+func restoreSnapshot(ctx context.Context, dir string, log events.Reader, order SnapshotRestore) (RestoredSnapshot, error) {
 	snapshots := Snapshots{Dir: filepath.Join(dir, SnapshotsDir)}
 	snap, err := snapshots.choose(order.Seq)
 	if err != nil {
@@ -168,12 +180,17 @@ func setAsideIfThere(path string) error {
 }
 
 // catchUp brings the views in a file to the end of a log, and to disk.
-func catchUp(ctx context.Context, path string, log events.Reader, progress func(uint64)) error {
+func catchUp(ctx context.Context, path string, log events.Reader, progress func(RebuildProgress)) error {
 	db, err := views.Open(views.Options{Path: path})
 	if err != nil {
 		return err
 	}
-	err = projector.CatchUp(ctx, db, log, progress)
+	from, to := db.Checkpoint().Seq, log.Head().Seq
+	err = projector.CatchUp(ctx, db, log, func(seq uint64) {
+		if progress != nil {
+			progress(RebuildProgress{From: from, Seq: seq, To: to})
+		}
+	})
 	if err == nil {
 		err = db.FlushAll(ctx)
 	}

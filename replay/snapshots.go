@@ -251,6 +251,11 @@ func (s Snapshots) copyTo(ctx context.Context, w io.Writer, snap Snapshot) error
 	return err
 }
 
+// copierOf returns what writes a snapshot's views file to w.
+func (s Snapshots) copierOf(snap Snapshot) func(ctx context.Context, w io.Writer) error {
+	return func(ctx context.Context, w io.Writer) error { return s.CopyTo(ctx, w, snap) }
+}
+
 // failed gives an error of a file a code.
 func (s Snapshots) failed(err error) error {
 	return events.Errorf(events.CodeOf(err), "snapshots %s: %w", s.Dir, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/views"
 )
@@ -25,6 +26,8 @@ type VerifyOptions struct {
 	// log must have each: who rewrites all of a log makes it consistent in
 	// itself, but can't give it the same hashes.
 	Expect []events.Head `json:"expect,omitempty"`
+	// Archive is where the log's archive is, if that is not where the log says.
+	Archive string `json:"archive,omitempty"`
 	// LogID is the id that the log must have; zero: any.
 	LogID uuid.UUID `json:"log_id,omitzero"`
 	// Progress, if not nil, is called now and then by the goroutine that verifies.
@@ -47,12 +50,13 @@ const progressSteps = 4096
 //
 // Nobody can open the directory meanwhile. When somebody has it open, only the
 // log, up to the last whole record, and the newest snapshot are checked, and the
-// report says so: see metalog.Store.Verify for the views.
+// report says so: see metalog.Store.Verify for the views. Log and archive are checked
+// as one; an archive that can't be reached is told as not checked.
 //
 // What is wrong is in the report, and [VerifyReport.Err] makes an error of it.
 // The error is for what can't be checked at all: ErrNotFound when there is no
 // log, ErrUnavailable when reading fails, ErrOutOfRange for a rebuild from a log
-// whose beginning is in the archive.
+// whose beginning can't be read.
 func Verify(ctx context.Context, dir string, opts VerifyOptions) (report VerifyReport, err error) {
 	if _, err := os.Stat(filepath.Join(dir, LogDir)); errors.Is(err, fs.ErrNotExist) {
 		return report, events.Errorf(events.CodeNotFound, "verify %s: there is no store here; name its directory", dir)
@@ -101,6 +105,8 @@ type verification struct {
 	report VerifyReport
 	log    *logCheck
 	began  time.Time
+
+	archive *archive.Archive // nil: there is none, or it can't be read
 
 	points []point       // that a rebuild passes
 	rows   *views.Reader // of the views, at the point of their seq; nil: not open any more
@@ -166,12 +172,21 @@ func (v *verification) checkLog(ctx context.Context, to uint64) error {
 	if err != nil {
 		return err
 	}
-	err = v.log.run(ctx, dir, to, func() {
+	progress := func() {
 		if r := &v.report; r.Records%progressSteps == 0 {
 			v.progress(VerifyProgress{Step: "log", Done: r.Bytes, Total: total, Records: r.Records})
 		}
-	})
-	if err != nil {
+	}
+	if v.archive, err = v.openArchive(ctx); err != nil {
+		return err
+	}
+	if v.archive != nil {
+		total += archiveBytes(ctx, v.archive)
+		if err := v.checkArchive(ctx, v.archive, progress); err != nil {
+			return err
+		}
+	}
+	if err := v.log.run(ctx, dir, to, progress); err != nil {
 		return err
 	}
 	v.log.unmet()

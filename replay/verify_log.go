@@ -29,6 +29,7 @@ type logCheck struct {
 	ended   bool               // the scan came to the end of the log, not to damage
 	sound   bool               // all records so far can be decoded
 	last    eventlog.Located   // without its bytes
+	types   map[string]uint64  // counts events, if not nil
 	buf     []byte             // what a record is encoded into, used again
 }
 
@@ -118,6 +119,11 @@ func (c *logCheck) record(at eventlog.Located) {
 		return
 	}
 	c.report.Events += uint64(len(rec.Facts))
+	if c.types != nil {
+		for i := range rec.Facts {
+			c.types[rec.Facts[i].Event.Type().String()]++
+		}
+	}
 	// Each schema version has one encoding, and there is one version of each
 	// type so far: what is written for the record today is what must stand here.
 	c.buf, err = events.AppendRecord(c.buf[:0], rec)

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/views"
@@ -27,8 +28,13 @@ type point struct {
 // pass, and with each digest in the log, up to the head.
 func (v *verification) rebuild(ctx context.Context) error {
 	slices.SortFunc(v.points, func(a, b point) int { return cmp.Compare(a.seq, b.seq) })
-	return v.withRebuild(func(db *views.DB, log *scannedLog) error {
+	return v.withRebuild(ctx, func(db *views.DB, log *scannedLog) error {
+		from := db.Checkpoint().Seq
 		for _, p := range v.points {
+			if p.seq < from {
+				v.report.notChecked("%s at seq %d against a rebuild, which begins with the archive's views of seq %d", p.by, p.seq, from)
+				continue
+			}
 			if p.seq > log.head.Seq {
 				break // the report has it as lost
 			}
@@ -44,28 +50,62 @@ func (v *verification) rebuild(ctx context.Context) error {
 	})
 }
 
-// withRebuild calls compare with empty views and the log that was checked, if
-// views can be made from it.
-func (v *verification) withRebuild(compare func(*views.DB, *scannedLog) error) error {
+// withRebuild calls compare with views to begin with, empty or, when the archive was
+// pruned, those that it keeps, and the log that was checked, if views can be made from
+// it.
+func (v *verification) withRebuild(ctx context.Context, compare func(*views.DB, *scannedLog) error) error {
 	r := &v.report
-	switch {
-	case !v.log.ended, !v.log.sound:
+	if !v.log.ended || !v.log.sound {
 		r.notChecked("a rebuild: the log is damaged")
 		return nil
-	case r.FirstSeq > 1:
-		return events.Errorf(events.CodeOutOfRange, "verify %s: views can't be made from the log, which starts at seq %d; verify without --deep, or where the archive is", r.Path, r.FirstSeq)
+	}
+	base, err := v.base(ctx)
+	if err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp("", "metalog-verify-")
 	if err != nil {
 		return events.Errorf(events.CodeUnavailable, "verify: %w", err)
 	}
-	db, err := views.Open(views.Options{Path: filepath.Join(dir, ViewsFile)})
+	path := filepath.Join(dir, ViewsFile)
+	if base != nil {
+		err = base.Extract(ctx, path)
+	}
 	if err == nil {
-		r.Deep = true
-		log := &scannedLog{dir: filepath.Join(r.Path, LogDir), head: r.Head}
-		err = errors.Join(compare(db, log), db.Close())
+		err = v.fromViews(path, compare)
 	}
 	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// fromViews calls compare with the views in a file, and closes them.
+func (v *verification) fromViews(path string, compare func(*views.DB, *scannedLog) error) error {
+	db, err := views.Open(views.Options{Path: path})
+	if err != nil {
+		return err
+	}
+	v.report.Deep = true
+	log := &scannedLog{dir: filepath.Join(v.report.Path, LogDir), archive: v.archive, first: v.report.FirstSeq, head: v.report.Head}
+	return errors.Join(compare(db, log), db.Close())
+}
+
+// base returns what a rebuild begins with: nil for empty views.
+func (v *verification) base(ctx context.Context) (*Base, error) {
+	r := &v.report
+	if r.FirstSeq <= 1 {
+		return nil, nil
+	}
+	if v.archive != nil {
+		opener := archive.NewOpener(nil)
+		opener.Use(v.archive)
+		list, err := Bases{Archive: opener}.list(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == 1 && list[0].SchemaVersion == views.SchemaVersion {
+			return &list[0], nil
+		}
+	}
+	return nil, events.Errorf(events.CodeOutOfRange, "verify %s: views can't be made from the log, which starts at seq %d; verify without --deep, or where the archive is", r.Path, r.FirstSeq)
 }
 
 // catchUp applies the log, and reports whether all of it could be.
@@ -113,16 +153,18 @@ func (v *verification) compare(ctx context.Context, p point, rebuilt *views.DB) 
 // scannedLog reads the log in a directory up to a head that it is known to have,
 // as an [events.Reader].
 type scannedLog struct {
-	dir  string
-	head events.Head
+	dir     string
+	archive *archive.Archive // of what is before the log's start; nil: there is none
+	first   uint64
+	head    events.Head
 }
 
 // until is the log up to an earlier seq.
 func (l *scannedLog) until(seq uint64) *scannedLog {
-	return &scannedLog{dir: l.dir, head: events.Head{Seq: seq}}
+	return &scannedLog{dir: l.dir, archive: l.archive, first: l.first, head: events.Head{Seq: seq}}
 }
 
-func (l *scannedLog) First() uint64     { return 1 }
+func (l *scannedLog) First() uint64     { return l.first }
 func (l *scannedLog) Head() events.Head { return l.head }
 
 func (l *scannedLog) Records(ctx context.Context, from uint64) iter.Seq2[*events.Record, error] {
@@ -134,11 +176,26 @@ func (l *scannedLog) located(ctx context.Context, from uint64) iter.Seq2[eventlo
 		if from > l.head.Seq {
 			return
 		}
-		for at, err := range eventlog.Scan(ctx, l.dir, from) {
+		for at, err := range l.all(ctx, from) {
 			if !yield(at, err) || err != nil || at.Seq == l.head.Seq {
 				return
 			}
 		}
+	}
+}
+
+// all is located without the end.
+func (l *scannedLog) all(ctx context.Context, from uint64) iter.Seq2[eventlog.Located, error] {
+	if l.archive == nil || from > l.archive.Head().Seq {
+		return eventlog.Scan(ctx, l.dir, from)
+	}
+	return func(yield func(eventlog.Located, error) bool) {
+		for at, err := range l.archive.Located(ctx, from) {
+			if !yield(at, err) || err != nil {
+				return
+			}
+		}
+		eventlog.Scan(ctx, l.dir, l.archive.Head().Seq+1)(yield)
 	}
 }
 

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,16 +19,19 @@ type VerifyReport struct {
 	HeldBy string `json:"held_by,omitempty"`
 	Deep   bool   `json:"deep"` // the views were compared with a rebuild
 
-	LogID     uuid.UUID    `json:"log_id"` // zero: not known
-	Epoch     uint64       `json:"epoch"`
-	FirstSeq  uint64       `json:"first_seq"` // 0: there are no records
-	Head      events.Head  `json:"head"`      // of the last record that was checked
-	Records   uint64       `json:"records"`
-	Events    uint64       `json:"events"`
-	Segments  uint64       `json:"segments"`  // files of the log
-	Bytes     int64        `json:"bytes"`     // of the records' frames
-	Views     *VerifyViews `json:"views"`     // nil: none were checked
-	Snapshots int          `json:"snapshots"` // that were checked
+	LogID    uuid.UUID    `json:"log_id"` // zero: not known
+	Epoch    uint64       `json:"epoch"`
+	FirstSeq uint64       `json:"first_seq"` // 0: there are no records
+	Head     events.Head  `json:"head"`      // of the last record that was checked
+	Records  uint64       `json:"records"`
+	Events   uint64       `json:"events"`
+	Segments uint64       `json:"segments"` // files of the log
+	Bytes    int64        `json:"bytes"`    // of the records' frames
+	Views    *VerifyViews `json:"views"`    // nil: none were checked
+	// Archive is the archive that the first of the records are in; nil: they are all
+	// in the log, or it could not be read.
+	Archive   *VerifyArchive `json:"archive"`
+	Snapshots int            `json:"snapshots"` // that were checked
 
 	Seconds          float64 `json:"seconds"`
 	RecordsPerSecond float64 `json:"records_per_second"`
@@ -49,13 +53,17 @@ type VerifyViews struct {
 
 // Place is where something stands in the log.
 type Place struct {
-	Segment string `json:"segment"` // file name in the log directory
+	Segment string `json:"segment"` // file name in the log directory, or in the archive
 	Seq     uint64 `json:"seq"`     // of the record that is there, or should be
 	Byte    int64  `json:"byte"`    // in the segment file, of the record's beginning
 }
 
 func (p Place) String() string {
-	return fmt.Sprintf("segment %s, seq %d, byte %d", p.Segment, p.Seq, p.Byte)
+	kind := "segment"
+	if strings.Contains(p.Segment, "/") {
+		kind = "file"
+	}
+	return fmt.Sprintf("%s %s, seq %d, byte %d", kind, p.Segment, p.Seq, p.Byte)
 }
 
 // FindingKind tells what sort of thing is wrong.

@@ -166,7 +166,8 @@ type scan struct {
 	table
 	family *family
 	pairs  *pairs
-	place  Place // of the pair that it stands at
+	at     pair  // that it stands at
+	place  Place // of it
 	more   bool
 }
 
@@ -184,10 +185,10 @@ func (c *comparison) compare(number byte, f *family, yield func(Change, error) b
 			return true
 		}
 		change := Change{Noun: first.noun, Place: slices.Clone(first.place)}
-		if err = c.pass(scans, change.Place); err != nil {
+		if err = c.load(&change, first.at); err != nil {
 			break
 		}
-		if err = c.load(&change); err != nil {
+		if err = c.pass(scans, change.Place); err != nil {
 			break
 		}
 		if (change.Before != nil || change.After != nil) && !yield(change, nil) {
@@ -226,7 +227,7 @@ func (c *comparison) scans(number byte, f *family) ([]*scan, error) {
 func (s *scan) next(after Place) error {
 	for {
 		p, more, err := s.pairs.next()
-		if s.more = more; err != nil || !more {
+		if s.at, s.more = p, more; err != nil || !more {
 			return err
 		}
 		rest, owner := p.key[len(s.prefix)-1:], s.family.owner

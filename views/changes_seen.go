@@ -6,14 +6,15 @@ import (
 	"github.com/metalog/metalog/events"
 )
 
-// load reads the entity of a change in both views. It leaves out what reads of
-// neither show, and partitions of which neither knows anything.
-func (c *comparison) load(change *Change) (err error) {
+// load reads the entity of a change in both views, where rows are what they have
+// under its place. It leaves out what reads of neither show, and partitions of
+// which neither knows anything.
+func (c *comparison) load(change *Change, rows pair) (err error) {
 	id := change.Place[1:]
-	if change.Before, err = c.before.entity(change.Noun, id); err != nil {
+	if change.Before, err = c.before.entity(change.Noun, id, rows.a); err != nil {
 		return err
 	}
-	if change.After, err = c.after.entity(change.Noun, id); err != nil {
+	if change.After, err = c.after.entity(change.Noun, id, rows.b); err != nil {
 		return err
 	}
 	if change.Noun == NounPartition && isBlank(change.Before) && isBlank(change.After) {
@@ -37,8 +38,9 @@ type seen struct {
 }
 
 // entity returns the entity that a place, without its family, is of; nil if it is
-// not to be seen.
-func (s *seen) entity(noun Noun, id []byte) (any, error) {
+// not to be seen. An entity that is made of one row is taken from that row; others
+// are looked up.
+func (s *seen) entity(noun Noun, id, row []byte) (any, error) {
 	parts := keyParts{rest: id}
 	switch noun {
 	case NounCluster:
@@ -48,15 +50,18 @@ func (s *seen) entity(noun Noun, id []byte) (any, error) {
 	case NounTopic:
 		topic, err := s.topicOf(parts.uuid())
 		return orNil(topic, err)
-	case NounPartition, NounSegment:
+	case NounSegment:
+		topic, err := s.topicOf(parts.uuid())
+		if err != nil || topic == nil || row == nil {
+			return nil, err
+		}
+		return s.segment(row)
+	case NounPartition:
 		topic, err := s.topicOf(parts.uuid())
 		if parts.take(1); err != nil || topic == nil {
 			return nil, err
 		}
-		if noun == NounPartition {
-			return s.partition(*topic, parts.int32())
-		}
-		return s.segment(topic.ID, parts.string())
+		return s.partition(*topic, parts.int32())
 	case NounGroup:
 		return s.groupEntity(parts.uint64())
 	case NounOffset:
@@ -64,10 +69,9 @@ func (s *seen) entity(noun Noun, id []byte) (any, error) {
 		if parts.take(1); err != nil || group == nil {
 			return nil, err
 		}
-		return s.offset(group.GroupRef, parts.uuid(), parts.int32())
+		return s.offset(group.GroupRef, parts.uuid(), parts.int32(), row)
 	default: // NounTransaction
-		parts.take(1)
-		return s.transaction(parts.string())
+		return s.transaction(row)
 	}
 }
 
@@ -144,15 +148,16 @@ func (s *seen) leaderOf(a events.Assignment) (int32, error) {
 	return events.NoLeader, nil
 }
 
-func (s *seen) segment(topic uuid.UUID, id string) (any, error) {
-	segment, found, err := s.r.segmentRow(topic, id)
-	if err != nil || !found {
+// segment decodes a segment's row.
+func (s *seen) segment(row []byte) (any, error) {
+	var segment events.Segment
+	if err := decodeRow(bucketSegments, row, &segment); err != nil {
 		return nil, err
 	}
 	if s.r.at.Counts[bucketCascades] == 0 {
 		return segment, nil // nothing lies below the log start offset
 	}
-	marks, err := s.r.watermarksRow(topic, segment.Partition)
+	marks, err := s.r.watermarksRow(segment.TopicID, segment.Partition)
 	if err != nil || segment.EndOffset < marks.LogStartOffset {
 		return nil, err
 	}
@@ -183,21 +188,26 @@ func (s *seen) groupEntity(number uint64) (any, error) {
 	return g, err
 }
 
-func (s *seen) offset(group events.GroupRef, topicID uuid.UUID, p int32) (any, error) {
+// offset decodes an offset's row, nil if there is none.
+func (s *seen) offset(group events.GroupRef, topicID uuid.UUID, p int32, row []byte) (any, error) {
+	if row == nil {
+		return nil, nil
+	}
 	topic, err := s.topicOf(topicID)
 	if err != nil || topic == nil {
 		return nil, err
 	}
-	value, found, err := s.r.get(offsetKey(group.GroupID, topicID, p))
-	if err != nil || !found {
-		return nil, err
-	}
-	return decodeOffset(events.OffsetRef{Group: group.ID, GroupID: group.GroupID, Topic: topic.Name, TopicID: topicID, Partition: p}, value)
+	return decodeOffset(events.OffsetRef{Group: group.ID, GroupID: group.GroupID, Topic: topic.Name, TopicID: topicID, Partition: p}, row)
 }
 
-func (s *seen) transaction(id string) (any, error) {
-	txn, found, err := load[events.Transaction](s.r, transactionKey(id))
-	if err != nil || !found {
+// transaction decodes a transaction's row, nil if there is none, and reads what
+// hangs on it.
+func (s *seen) transaction(row []byte) (any, error) {
+	if row == nil {
+		return nil, nil
+	}
+	var txn events.Transaction
+	if err := decodeRow(bucketTransactions, row, &txn); err != nil {
 		return nil, err
 	}
 	if !txn.State.Open() { // nothing hangs on it any more

@@ -76,13 +76,19 @@ func (tx *Tx) Seal(freeze bool) (*State, error) {
 // begins the next group: the whole way of a write for an owner without a log
 // writer and a flusher (catch-up, rebuild, replica). All records must be durable
 // in their log already.
-func (tx *Tx) Commit(ctx context.Context) error {
+func (tx *Tx) Commit(ctx context.Context) error { return tx.commit(ctx, tx.db.Flush) }
+
+// Save is Commit that flushes everything, so that whoever opens the file next goes on
+// from here.
+func (tx *Tx) Save(ctx context.Context) error { return tx.commit(ctx, tx.db.FlushAll) }
+
+func (tx *Tx) commit(ctx context.Context, flush func(context.Context) error) error {
 	state, err := tx.Seal(tx.FreezeDue())
 	if err != nil {
 		return err
 	}
 	tx.db.Publish(state)
-	if err := tx.db.Flush(ctx); err != nil {
+	if err := flush(ctx); err != nil {
 		return err
 	}
 	return tx.Begin()

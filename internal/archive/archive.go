@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -280,4 +281,34 @@ func (a *Archive) damaged(n name, seq uint64, offset int64, format string, args 
 
 func (a *Archive) missing(f file) error {
 	return a.damaged(f.name, f.first, 0, "seqs %d to %d are missing, no file of the archive ends with them", f.first, f.last)
+}
+
+// Size returns how many files the archive has, and their bytes, compressed.
+func (a *Archive) Size() (files int, bytes int64) {
+	for _, f := range a.have.Load().files {
+		if !f.missing {
+			files, bytes = files+1, bytes+f.bytes
+		}
+	}
+	return files, bytes
+}
+
+// Files reads the manifests of all files, the oldest first. It goes on after an
+// error, which is ErrCorrupt for a file that is missing or whose manifest is damaged.
+func (a *Archive) Files(ctx context.Context) iter.Seq2[*Manifest, error] {
+	return func(yield func(*Manifest, error) bool) {
+		for _, f := range a.have.Load().files {
+			m, err := a.manifestOf(ctx, f)
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+func (a *Archive) manifestOf(ctx context.Context, f file) (*Manifest, error) {
+	if f.missing {
+		return nil, a.missing(f)
+	}
+	return a.manifest(ctx, f.name)
 }

@@ -13,8 +13,8 @@ import (
 // Segments may move from the log to the archive at any time: a read that is under
 // way goes on there.
 type Joined struct {
-	log     eventlog.Reader
-	archive *Opener
+	log    eventlog.Reader
+	opener *Opener
 }
 
 var _ eventlog.Reader = (*Joined)(nil)
@@ -26,10 +26,10 @@ func Join(archive *Opener, log eventlog.Reader) *Joined { return &Joined{log, ar
 // 1: reads from there on are then ErrUnavailable.
 func (j *Joined) First() uint64 {
 	first := j.log.First()
-	if first == 1 || !j.archive.Known() {
+	if first == 1 || !j.opener.Known() {
 		return first
 	}
-	if a := j.archive.Opened(); a != nil {
+	if a := j.opener.Opened(); a != nil {
 		return min(first, a.First())
 	}
 	return 1
@@ -47,13 +47,13 @@ func (j *Joined) Segments() []eventlog.Segment {
 		first = logged[0].First
 	}
 	var list []eventlog.Segment
-	if a := j.archive.Opened(); a != nil {
+	if a := j.opener.Opened(); a != nil {
 		for _, f := range a.have.Load().files {
 			if f.first < first {
 				list = append(list, eventlog.Segment{First: f.first, Last: min(f.last, first-1), Archived: true})
 			}
 		}
-	} else if first > 1 && j.archive.Known() {
+	} else if first > 1 && j.opener.Known() {
 		list = append(list, eventlog.Segment{First: 1, Last: first - 1, Archived: true})
 	}
 	return append(list, logged...)
@@ -61,23 +61,15 @@ func (j *Joined) Segments() []eventlog.Segment {
 
 // Records implements [eventlog.Reader].
 func (j *Joined) Records(ctx context.Context, from uint64) iter.Seq2[*events.Record, error] {
-	located := j.Located(ctx, from)
-	return func(yield func(*events.Record, error) bool) {
-		for at, err := range located {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			rec, err := at.Record()
-			if err != nil {
-				yield(nil, events.Errorf(events.CodeOf(err), "segment %s, seq %d, byte %d: %w", at.Segment, at.Seq, at.Offset, err))
-				return
-			}
-			if !yield(rec, nil) {
-				return
-			}
-		}
-	}
+	return join(ctx, j, from, pieces[*events.Record]{
+		ofLog: j.log.Records,
+		ofArchive: func(ctx context.Context, a *Archive, from, to uint64) iter.Seq2[*events.Record, error] {
+			return eventlog.Records(a.frames(ctx, from, to))
+		},
+		link: func(r *events.Record) (events.Head, events.Hash) {
+			return events.Head{Seq: r.Seq, Hash: r.Hash}, r.Prev
+		},
+	})
 }
 
 // Frames implements [eventlog.Reader].
@@ -94,9 +86,29 @@ func (j *Joined) Frames(ctx context.Context, from uint64) iter.Seq2[eventlog.Fra
 
 // Located implements [eventlog.Reader].
 func (j *Joined) Located(ctx context.Context, from uint64) iter.Seq2[eventlog.Located, error] {
+	return join(ctx, j, from, pieces[eventlog.Located]{
+		ofLog: j.log.Located,
+		ofArchive: func(ctx context.Context, a *Archive, from, to uint64) iter.Seq2[eventlog.Located, error] {
+			return a.frames(ctx, from, to)
+		},
+		link: func(at eventlog.Located) (events.Head, events.Hash) {
+			return events.Head{Seq: at.Seq, Hash: at.Hash}, at.Prev
+		},
+	})
+}
+
+// pieces are how to read frames or records.
+type pieces[T any] struct {
+	ofLog     func(ctx context.Context, from uint64) iter.Seq2[T, error]
+	ofArchive func(ctx context.Context, a *Archive, from, to uint64) iter.Seq2[T, error]
+	link      func(T) (at events.Head, prev events.Hash) // its place in the chain
+}
+
+// join reads from the archive what the log does not have, and goes on with the log.
+func join[T any](ctx context.Context, j *Joined, from uint64, read pieces[T]) iter.Seq2[T, error] {
 	head := j.log.Head()
-	return func(yield func(eventlog.Located, error) bool) {
-		r := joinedRead{Joined: j, at: events.Head{Seq: from - 1}, last: head.Seq, yield: yield}
+	return func(yield func(T, error) bool) {
+		r := joinedRead[T]{Joined: j, pieces: read, at: events.Head{Seq: from - 1}, last: head.Seq, yield: yield}
 		for more := true; more; {
 			if j.moved(r.at.Seq + 1) {
 				more = r.fromArchive(ctx)
@@ -108,26 +120,33 @@ func (j *Joined) Located(ctx context.Context, from uint64) iter.Seq2[eventlog.Lo
 }
 
 // joinedRead is one read on its way from the archive to the end of the log.
-type joinedRead struct {
+type joinedRead[T any] struct {
 	*Joined
+	pieces[T]
 	at     events.Head // the record that was yielded last, or is before the first
 	linked bool        // its hash is known
 	last   uint64      // seq to end with
-	yield  func(eventlog.Located, error) bool
+	yield  func(T, error) bool
+}
+
+// fail ends the read with an error.
+func (r *joinedRead[T]) fail(err error) (more bool) {
+	var none T
+	r.yield(none, err)
+	return false
 }
 
 // fromLog yields what the log has. It reports whether the archive has to go on:
 // what comes next was moved there.
-func (r *joinedRead) fromLog(ctx context.Context) (more bool) {
-	for at, err := range r.log.Located(ctx, r.at.Seq+1) {
+func (r *joinedRead[T]) fromLog(ctx context.Context) (more bool) {
+	for item, err := range r.ofLog(ctx, r.at.Seq+1) {
 		if errors.Is(err, events.ErrOutOfRange) && r.moved(r.at.Seq+1) {
 			return true
 		}
 		if err != nil {
-			r.yield(at, err)
-			return false
+			return r.fail(err)
 		}
-		if at.Seq > r.last || !r.next(at) {
+		if !r.next(item) {
 			return false
 		}
 	}
@@ -136,38 +155,41 @@ func (r *joinedRead) fromLog(ctx context.Context) (more bool) {
 
 // fromArchive yields what only the archive has, and reports whether to go on with
 // the log.
-func (r *joinedRead) fromArchive(ctx context.Context) (more bool) {
+func (r *joinedRead[T]) fromArchive(ctx context.Context) (more bool) {
 	a, err := r.archived(ctx, r.at.Seq+1)
 	if err != nil {
-		r.yield(eventlog.Located{}, err)
-		return false
+		return r.fail(err)
 	}
 	to := min(r.log.First()-1, r.last)
-	for at, err := range a.frames(ctx, r.at.Seq+1, to) {
+	for item, err := range r.ofArchive(ctx, a, r.at.Seq+1, to) {
 		if err != nil {
-			r.yield(at, err)
-			return false
+			return r.fail(err)
 		}
-		if !r.next(at) {
+		if !r.next(item) {
 			return false
 		}
 	}
 	return r.at.Seq < r.last
 }
 
-// next yields a frame that has to follow the one before.
-func (r *joinedRead) next(at eventlog.Located) bool {
-	if at.Seq != r.at.Seq+1 || r.linked && at.Prev != r.at.Hash {
-		r.yield(eventlog.Located{}, events.Errorf(events.CodeCorrupt, "%s, seq %d, byte %d: the record was made after another seq %d than the one that stands before it; check with 'metalog verify'", at.Segment, at.Seq, at.Offset, r.at.Seq))
+// next yields what has to follow the one before, and reports whether to go on.
+func (r *joinedRead[T]) next(item T) bool {
+	at, prev := r.link(item)
+	switch {
+	case at.Seq != r.at.Seq+1:
+		return r.fail(events.Errorf(events.CodeCorrupt, "seq %d stands where seq %d should be; check with 'metalog verify'", at.Seq, r.at.Seq+1))
+	case at.Seq > r.last:
 		return false
+	case r.linked && prev != r.at.Hash:
+		return r.fail(events.Errorf(events.CodeCorrupt, "seq %d was made after another seq %d than the one that stands before it; check with 'metalog verify'", at.Seq, r.at.Seq))
 	}
-	r.at, r.linked = events.Head{Seq: at.Seq, Hash: at.Hash}, true
-	return r.yield(at, nil)
+	r.at, r.linked = at, true
+	return r.yield(item, nil) && at.Seq < r.last
 }
 
 // archived returns the archive for a seq that the log does not have.
 func (j *Joined) archived(ctx context.Context, seq uint64) (*Archive, error) {
-	a, err := j.archive.Archive(ctx)
+	a, err := j.opener.Archive(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +201,7 @@ func (j *Joined) archived(ctx context.Context, seq uint64) (*Archive, error) {
 
 // moved reports whether a seq is to be read from the archive: the log does not have
 // it any more.
-func (j *Joined) moved(seq uint64) bool { return seq < j.log.First() && j.archive.Known() }
+func (j *Joined) moved(seq uint64) bool { return seq < j.log.First() && j.opener.Known() }
 
 // FrameAt implements [eventlog.Reader].
 func (j *Joined) FrameAt(ctx context.Context, seq uint64, offset int64) (eventlog.Frame, error) {
@@ -202,10 +224,10 @@ func (j *Joined) SeqAt(ctx context.Context, t events.Time) (uint64, error) {
 		switch {
 		case err != nil && j.log.First() != first:
 			continue // segments moved
-		case err != nil || seq >= first || first == 1 || !j.archive.Known():
+		case err != nil || seq >= first || first == 1 || !j.opener.Known():
 			return seq, err
 		}
-		a, err := j.archive.Archive(ctx)
+		a, err := j.opener.Archive(ctx)
 		if err != nil {
 			return 0, err
 		}

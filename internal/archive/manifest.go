@@ -149,3 +149,6 @@ func parseName(path string) (n name, suffix string, ok bool) {
 	ok = errFirst == nil && errLast == nil && n.first > 0 && n.first <= n.last && n.String() == file[:dot]
 	return n, file[dot:], ok
 }
+
+// File is the name of the data file in the archive.
+func (m *Manifest) File() string { return m.name().data() }

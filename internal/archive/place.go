@@ -57,7 +57,7 @@ func OpenPlace(location string) (Place, error) {
 		return nil, events.Errorf(events.CodeInvalid, "archive %q: %s is no kind of place; name a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME", redacted(location), scheme)
 	}
 	if location == "" {
-		return nil, events.Errorf(events.CodeInvalid, "archive: no place was named; name a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME")
+		return nil, events.Errorf(events.CodeInvalid, "no place was named for the archive; name a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME")
 	}
 	dir, err := filepath.Abs(location)
 	if err != nil {

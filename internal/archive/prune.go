@@ -21,10 +21,7 @@ func (a *Archive) PlanPrune(ctx context.Context, seq uint64) (Pruning, error) {
 		if f.last > seq {
 			break
 		}
-		if f.missing {
-			return p, a.missing(f)
-		}
-		m, err := a.manifest(ctx, f.name)
+		m, err := a.manifestOf(ctx, f)
 		if err != nil {
 			return p, err
 		}

@@ -125,6 +125,17 @@ func (a *Archive) frames(ctx context.Context, from, to uint64) iter.Seq2[eventlo
 	}
 }
 
+// Located yields the frames from a seq on to the archive's end, with the files and
+// places where they stand. They are as they were archived if their chain is unbroken,
+// which is for the caller to see.
+func (a *Archive) Located(ctx context.Context, from uint64) iter.Seq2[eventlog.Located, error] {
+	last := a.Head().Seq
+	if from > last {
+		return func(func(eventlog.Located, error) bool) {}
+	}
+	return a.frames(ctx, from, last)
+}
+
 // packsFrom yields the blocks that have the seqs from up to to. The first one comes
 // by way of the cache, for those who want a record or two; for the rest files are
 // read through, ahead of who asks.
@@ -151,10 +162,8 @@ func (a *Archive) fileOf(ctx context.Context, seq uint64) (*Manifest, error) {
 		return nil, a.gone(seq)
 	case !ok:
 		return nil, events.Errorf(events.CodeCorrupt, "archive %s: it ends with seq %d, and should have seq %d; restore its files from a copy", a, have.head.Seq, seq)
-	case have.files[i].missing:
-		return nil, a.missing(have.files[i])
 	}
-	return a.manifest(ctx, have.files[i].name)
+	return a.manifestOf(ctx, have.files[i])
 }
 
 // gone is the error for a seq before the archive's first.
@@ -322,10 +331,7 @@ func (a *Archive) lastBefore(ctx context.Context, files []file, t events.Time) (
 	var found *Manifest
 	for low, high := 0, len(files); low < high; {
 		mid := (low + high) / 2
-		if files[mid].missing {
-			return nil, a.missing(files[mid])
-		}
-		m, err := a.manifest(ctx, files[mid].name)
+		m, err := a.manifestOf(ctx, files[mid])
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash"
+	"iter"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -40,7 +41,7 @@ type segmentWriter struct {
 	m       Manifest
 	types   map[events.Type]uint64
 	outline events.Outline // used again
-	data    []byte // the file so far
+	data    []byte         // the file so far
 	packer  eventlog.Packer
 	plain   []byte // a pack, used again
 	segment hash.Hash
@@ -173,7 +174,7 @@ func (a *Archive) there(ctx context.Context, m *Manifest) (*Manifest, bool) {
 
 // check reads a file back and compares all that its manifest tells of it.
 func (a *Archive) check(ctx context.Context, m *Manifest) error {
-	for _, err := range a.checked(ctx, m) {
+	for _, err := range a.Checked(ctx, m) {
 		if err != nil {
 			return err
 		}
@@ -181,31 +182,30 @@ func (a *Archive) check(ctx context.Context, m *Manifest) error {
 	return nil
 }
 
-// checked yields the frames of a file, and checks all that the manifest tells of it
-// but for the events' types.
-func (a *Archive) checked(ctx context.Context, m *Manifest) func(func(packed, error) bool) {
-	return func(yield func(packed, error) bool) {
+// Checked yields the frames of a file, and checks all that the manifest tells of it
+// but for the types of the events. The first thing that is wrong ends it.
+func (a *Archive) Checked(ctx context.Context, m *Manifest) iter.Seq2[eventlog.Located, error] {
+	return func(yield func(eventlog.Located, error) bool) {
 		data, err := a.read(ctx, m, 0, -1)
 		if err != nil {
-			yield(packed{}, err)
+			yield(eventlog.Located{}, err)
 			return
 		}
-		err = a.damageIn(ctx, m, data, yield)
+		err = a.checkData(ctx, m, data, yield)
 		if sum := sha256.Sum256(data); err == nil && (int64(len(data)) != m.FileBytes || sum != m.FileSHA256) {
 			err = a.damaged(m.name(), m.FirstSeq, 0, "the file has %d bytes with SHA-256 %x, and should have %d with %s", len(data), sum, m.FileBytes, m.FileSHA256)
 		}
 		if err != nil && !errors.Is(err, errStopped) {
-			yield(packed{}, err)
+			yield(eventlog.Located{}, err)
 		}
 	}
 }
 
 var errStopped = errors.New("the consumer wants no more")
 
-// damageIn restores a file block by block and returns the first damage.
-func (a *Archive) damageIn(ctx context.Context, m *Manifest, data []byte, yield func(packed, error) bool) error {
-	at := events.Head{Seq: m.FirstSeq - 1, Hash: m.Prev}
-	segment := sha256.New()
+// checkData restores a file block by block and returns the first damage.
+func (a *Archive) checkData(ctx context.Context, m *Manifest, data []byte, yield func(eventlog.Located, error) bool) error {
+	c := fileCheck{Archive: a, m: m, at: events.Head{Seq: m.FirstSeq - 1, Hash: m.Prev}, segment: sha256.New()}
 	for i, b := range m.Blocks {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -214,21 +214,48 @@ func (a *Archive) damageIn(ctx context.Context, m *Manifest, data []byte, yield 
 		if end > int64(len(data)) {
 			return a.damaged(m.name(), b.FirstSeq, b.Offset, "the file ends too early")
 		}
-		p, err := a.unpack(m, i, data[b.At:end])
+		p, err := c.block(i, data[b.At:end])
 		if err != nil {
 			return err
 		}
-		if p.Frames[0].Prev != at.Hash || p.Frames[0].Time != b.Time {
-			return a.damaged(m.name(), b.FirstSeq, b.Offset, "the record was made after another seq %d than the one that stands before it", at.Seq)
-		}
-		at = p.Last()
-		segment.Write(p.Entries) // never fails
-		if !yield(p, nil) {
-			return errStopped
+		for i := range p.Frames {
+			if !yield(p.located(i), nil) {
+				return errStopped
+			}
 		}
 	}
-	if at != m.Head() || events.Hash(segment.Sum(nil)) != m.SegmentSHA256 {
-		return a.damaged(m.name(), m.LastSeq, m.SegmentBytes, "the file restores to another segment than the one that was archived")
+	return c.end()
+}
+
+// fileCheck checks the blocks of a file in their order.
+type fileCheck struct {
+	*Archive
+	m       *Manifest
+	at      events.Head // behind the last block
+	time    events.Time
+	segment hash.Hash
+}
+
+func (c *fileCheck) block(i int, data []byte) (packed, error) {
+	p, err := c.unpack(c.m, i, data)
+	if err != nil {
+		return p, err
+	}
+	b, first := c.m.Blocks[i], p.Frames[0]
+	if first.Prev != c.at.Hash {
+		return p, c.damaged(c.m.name(), b.FirstSeq, b.Offset, "the record was made after another seq %d than the one that stands before it", c.at.Seq)
+	}
+	if first.Time != b.Time || i == 0 && first.Time != c.m.FirstTime {
+		return p, c.damaged(c.m.name(), b.FirstSeq, b.Offset, "the record's time is %s, the manifest says %s", first.Time, b.Time)
+	}
+	c.at, c.time = p.Last(), p.Frames[len(p.Frames)-1].Time
+	c.segment.Write(p.Entries) // never fails
+	return p, nil
+}
+
+func (c *fileCheck) end() error {
+	if c.at != c.m.Head() || c.time != c.m.LastTime || events.Hash(c.segment.Sum(nil)) != c.m.SegmentSHA256 {
+		return c.damaged(c.m.name(), c.m.LastSeq, c.m.SegmentBytes, "the file restores to another segment than the one that was archived")
 	}
 	return nil
 }

@@ -21,18 +21,16 @@ const (
 
 // readEvents answers with the first page of what a query selects.
 func readEvents(ctx context.Context, store *metalog.Store, _ micro.Headers, q metalog.EventQuery) (wire.EventPage, error) {
-	page := wire.EventPage{Events: []json.RawMessage{}, To: q.To}
-	if q.From == 0 {
-		q.From = store.Log().First()
+	page := wire.EventPage{Events: []json.RawMessage{}}
+	q, err := q.Resolve(ctx, store.Log())
+	if err != nil {
+		return page, err
 	}
-	if page.To == 0 {
-		page.To = store.Log().Head().Seq
-	}
-	if q.To = page.To; q.From <= q.To && q.To-q.From >= pageRecords {
+	if page.To = q.To; q.From <= q.To && q.To-q.From >= pageRecords {
 		q.To = q.From + pageRecords - 1
 		page.Next = q.To + 1
 	}
-	err := fill(&page, store.Events(ctx, q))
+	err = fill(&page, store.Events(ctx, q))
 	return page, err
 }
 

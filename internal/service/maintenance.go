@@ -27,3 +27,11 @@ func backup(ctx context.Context, store *metalog.Store, _ micro.Headers, to wire.
 	}
 	return store.Backup(ctx, to.Dir)
 }
+
+// rebuild makes a file on this machine. It may take as long as a backup.
+func rebuild(ctx context.Context, store *metalog.Store, _ micro.Headers, order metalog.RebuildOrder) (metalog.RebuildReport, error) {
+	if !filepath.IsAbs(order.Out) {
+		return metalog.RebuildReport{}, events.Errorf(events.CodeInvalid, "rebuild: out: %q is not absolute; name a file on the server's machine from its root", order.Out)
+	}
+	return store.Rebuild(ctx, order)
+}

@@ -105,11 +105,20 @@ var viewReads = []operation[timeViewer]{
 var storeReads = []operation[*metalog.Store]{
 	query(wire.ReadEvents, readEvents),
 	query(wire.PlanEvents, plan),
+	query(wire.ReadHistory, readHistory),
+	query(wire.ReadCascade, readCascade),
+	query(wire.AskBlame, blame),
 	query(wire.Verify, verify),
+	query(wire.PlanUndo, planUndo),
+	query(wire.Undo, undo),
 	query(wire.ReadDiff, diff),
 	query(wire.CreateSnapshot, createSnapshot),
 	query(wire.ListSnapshots, listSnapshots),
 	query(wire.Backup, backup),
+	query(wire.Rebuild, rebuild),
+	query(wire.Archive, archive),
+	query(wire.ListArchive, listArchive),
+	query(wire.PruneArchive, pruneArchive),
 }
 
 // info is the operation that tells of the store, and of the server around it.

@@ -42,7 +42,10 @@ func compareWithRebuild(ctx context.Context, dir, rebuilt string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	db, err := replay.Rebuild(ctx, log, rebuilt, nil)
+	if _, err := replay.Rebuild(ctx, log, replay.RebuildOptions{Out: rebuilt}); err != nil {
+		return err
+	}
+	db, err := views.Open(views.Options{Path: rebuilt})
 	if err != nil {
 		return err
 	}

@@ -82,6 +82,19 @@ type EventPage struct {
 	To     uint64            `json:"to,omitempty"`   // To of the next page: the head at the first one
 }
 
+// TreePage is a part of what a query about the past selects.
+type TreePage struct {
+	Events []json.RawMessage `json:"events"`          // each a metalog.TreeEvent
+	After  *events.Position  `json:"after,omitempty"` // After of the next page; nil: there is none
+	To     uint64            `json:"to,omitempty"`    // To of the next page of a history: the head at the first one
+}
+
+// Blame asks for the blame of an entity.
+type Blame struct {
+	Entity string        `json:"entity"`
+	At     metalog.Point `json:"at,omitzero"` // zero: now
+}
+
 // DiffPage is a part of what differs between two points.
 type DiffPage struct {
 	From        metalog.PointState `json:"from"`
@@ -123,10 +136,22 @@ var (
 	Info       = Query[Nothing, metalog.Info]{"info"}
 	ReadEvents = Query[metalog.EventQuery, EventPage]{"events.read"}
 	PlanEvents = Query[Plan, []events.EventView]{"plan"}
-	Verify     = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
-	ReadDiff   = Query[Diff, DiffPage]{"diff"}
+
+	ReadHistory = Query[metalog.HistoryQuery, TreePage]{"history.read"}
+	ReadCascade = Query[metalog.CascadeQuery, TreePage]{"history.cascade"}
+	AskBlame    = Query[Blame, metalog.BlameReport]{"history.blame"}
+	Verify      = Query[metalog.VerifyOptions, metalog.VerifyReport]{"verify"}
+	ReadDiff    = Query[Diff, DiffPage]{"diff"}
+
+	PlanUndo = Query[metalog.UndoOptions, metalog.UndoPlan]{"undo.plan"}
+	Undo     = Query[metalog.UndoOptions, metalog.UndoReport]{"undo"}
 
 	CreateSnapshot = Query[Nothing, metalog.Snapshot]{"snapshot.create"}
 	ListSnapshots  = Query[Nothing, []metalog.Snapshot]{"snapshot.list"}
 	Backup         = Query[Directory, metalog.BackupReport]{"backup"}
+	Rebuild        = Query[metalog.RebuildOrder, metalog.RebuildReport]{"rebuild"}
+
+	Archive      = Query[metalog.ArchiveOptions, metalog.ArchiveReport]{"archive"}
+	ListArchive  = Query[Nothing, metalog.ArchiveStatus]{"archive.list"}
+	PruneArchive = Query[metalog.PruneOptions, metalog.PruneReport]{"archive.prune"}
 )

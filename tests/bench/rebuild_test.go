@@ -23,14 +23,11 @@ func BenchmarkRebuild(b *testing.B) {
 			peak := watchMemory(b)
 			var events uint64
 			for b.Loop() {
-				db, err := replay.Rebuild(b.Context(), log, filepath.Join(b.TempDir(), "views.db"), nil)
+				report, err := replay.Rebuild(b.Context(), log, replay.RebuildOptions{Out: filepath.Join(b.TempDir(), "views.db"), Force: true})
 				if err != nil {
 					b.Fatal(err)
 				}
-				events += db.Checkpoint().Events
-				if err := db.Close(); err != nil {
-					b.Fatal(err)
-				}
+				events += report.Events
 			}
 			b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 			b.ReportMetric(peak(), "peak-MB")

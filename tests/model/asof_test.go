@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/metalog/metalog"
 )
@@ -106,15 +105,6 @@ func text(err error) string {
 
 // first makes an answer of any type fit for a list.
 func first[T any](answer T, err error) (any, error) { return answer, err }
-
-func sortedKeys[V any](of map[uint64]V) []uint64 {
-	keys := make([]uint64, 0, len(of))
-	for key := range of {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
 
 // sample draws up to n elements of a list.
 func sample[T any](r *run, what string, of []T, n int) []T {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -40,7 +41,7 @@ func TestStoreAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		tb := newScope(t, rt)
 		defer tb.finish()
-		r := &run{T: rt, tb: tb, model: newModel(), answers: map[uint64]string{}}
+		r := &run{T: rt, tb: tb, model: newModel(), answers: map[uint64]string{}, blame: blameBook{}}
 		r.Store = storetest.Open(tb, func(o *metalog.Options) {
 			o.DigestEvery, o.SegmentSize = 10, 4096
 			o.MaxPendingBytes = rapid.SampledFrom([]int64{0, 4096}).Draw(rt, "pending bytes")
@@ -76,6 +77,8 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"restore":  func(*rapid.T) { r.restoreStep() },
 		"as of":    func(*rapid.T) { r.asOfStep() },
 		"damage":   func(*rapid.T) { r.damageStep() },
+		"history":  func(*rapid.T) { r.historyStep() },
+		"blame":    func(*rapid.T) { r.blameStep() },
 		"diff":     func(*rapid.T) { r.diffStep() },
 		"export":   func(*rapid.T) { r.exportStep() },
 	}
@@ -132,10 +135,11 @@ type run struct {
 	model   *model
 	notes   []metalog.Info    // after commands, by seq
 	answers map[uint64]string // to all reads, at some seqs
+	blame   blameBook
 
-	commands int             // how many were given
-	last     metalog.Command // the last that was done
-	lastID   string
+	commands    int             // how many were given
+	last        metalog.Command // the last that was done
+	lastOptions metalog.CommandOptions
 }
 
 // number draws a number from 0 to most, at most 1023, all about as often: rapid's
@@ -193,6 +197,7 @@ func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want err
 	r.Helper()
 	r.commands++
 	opts.ID = fmt.Sprint("id-", r.commands)
+	opts.Actor, opts.Cause = actors[r.commands%len(actors)], r.cause()
 	result, err := r.Execute(r.tb.Context(), cmd, opts)
 	if err == nil && result.Unchanged {
 		err = errUnchanged
@@ -203,9 +208,22 @@ func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want err
 	if err != nil {
 		return false
 	}
-	r.last, r.lastID, r.model.at = cmd, opts.ID, result
+	r.last, r.lastOptions, r.model.at = cmd, opts, result
 	r.note()
+	r.noteBlame(result.Seq)
 	return true
+}
+
+// actors take turns.
+var actors = []string{"", "alice", "bob"}
+
+// cause is, now and then, an event because of which a command is given, or something
+// that a caller takes for one.
+func (r *run) cause() *events.Position {
+	if !r.oneIn(6, "cause") {
+		return nil
+	}
+	return &events.Position{Seq: uint64(1 + r.number("cause's seq", int64(r.model.at.Seq+1))), Index: int(r.number("cause's index", 2))}
 }
 
 // note keeps what the store says of the seq that it is at.
@@ -221,7 +239,7 @@ func (r *run) repeatStep() {
 		return
 	}
 	before := r.Seq()
-	result, err := r.Execute(r.tb.Context(), r.last, metalog.CommandOptions{ID: r.lastID})
+	result, err := r.Execute(r.tb.Context(), r.last, metalog.CommandOptions{ID: r.lastOptions.ID, Actor: r.lastOptions.Actor})
 	if err != nil || !result.Repeated || result.Seq != r.model.at.Seq || r.Seq() != before {
 		r.Fatalf("repeat of %s: %+v, %v", r.last.Op(), result, err)
 	}
@@ -266,6 +284,8 @@ func firstOf(pairs ...any) error {
 	}
 	return nil
 }
+
+func sortedKeys[K cmp.Ordered, V any](of map[K]V) []K { return slices.Sorted(maps.Keys(of)) }
 
 // sorted returns the values of a map in the order of its keys.
 func sorted[V any](of map[string]V) []V {

@@ -2,17 +2,15 @@ package model
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io/fs"
-	"iter"
 	"maps"
 	"os"
 	"path/filepath"
 
 	"github.com/metalog/metalog"
-	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/replay"
+	"github.com/metalog/metalog/views"
 )
 
 // reopenStep closes the store and opens it again.
@@ -66,35 +64,26 @@ func (r *run) sameAs(before metalog.Info) {
 	r.compare()
 }
 
-// rebuildStep makes views from the log as it was at a seq, and compares them with
-// what the store said of itself then.
+// rebuildStep makes views as they were at a seq, from the log alone or with the
+// store's snapshots, and compares them with what the store said of itself then.
 func (r *run) rebuildStep() {
 	want := one(r, "at", r.notes)
-	path := filepath.Join(r.Options.Path, "rebuilt.db")
-	db, err := replay.Rebuild(r.tb.Context(), prefix{r.Store.Log(), want.Head}, path, nil)
+	out := filepath.Join(r.tb.TempDir(), "rebuilt.db")
+	to := metalog.Point{Seq: want.Head.Seq}
+	var report metalog.RebuildReport
+	var err error
+	if r.chance("from snapshots") {
+		report, err = r.Store.Rebuild(r.tb.Context(), metalog.RebuildOrder{To: to, Out: out})
+	} else {
+		report, err = replay.Rebuild(r.tb.Context(), r.Store.Log(), replay.RebuildOptions{To: to, Out: out})
+	}
+	r.tb.ok(err)
+	db, err := views.Open(views.Options{Path: out})
 	r.tb.ok(err)
 	got := db.Checkpoint()
-	r.tb.ok(errors.Join(db.Close(), os.Remove(path)))
-	r.check(nil, []any{got.Head(), got.Digest, got.Time, got.Events, got.Counts.ByNoun()},
-		[]any{want.Head, want.Digest, want.Time, want.Events, want.Entities})
-}
-
-// prefix is a log that ends where head is.
-type prefix struct {
-	events.Reader
-	head events.Head
-}
-
-func (p prefix) Head() events.Head { return p.head }
-
-func (p prefix) Records(ctx context.Context, from uint64) iter.Seq2[*events.Record, error] {
-	return func(yield func(*events.Record, error) bool) {
-		for rec, err := range p.Reader.Records(ctx, from) {
-			if err == nil && rec.Seq > p.head.Seq || !yield(rec, err) {
-				return
-			}
-		}
-	}
+	r.tb.ok(errors.Join(db.Close(), os.Remove(out)))
+	r.check(nil, []any{got.Head(), got.Digest, got.Time, got.Events, got.Counts.ByNoun(), report.Hash, report.Digest},
+		[]any{want.Head, want.Digest, want.Time, want.Events, want.Entities, want.Head.Hash, want.Digest})
 }
 
 func (r *run) snapshotStep() {

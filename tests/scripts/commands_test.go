@@ -153,6 +153,19 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 	check(ts, os.WriteFile(path, data, 0o600))
 }
 
+// withoutids FROM TO copies an export without its comments and command ids, which
+// name the log.
+func withoutIDs(ts *testscript.TestScript, _ bool, files []string) {
+	ids := regexp.MustCompile(`(?m)^#.*\n|"command_id":"[^"]*",?`)
+	check(ts, os.WriteFile(ts.MkAbs(files[1]), []byte(ids.ReplaceAllString(ts.ReadFile(files[0]), "")), 0o600))
+}
+
+// cutlines FROM N TO copies the first lines of a file.
+func cutLines(ts *testscript.TestScript, _ bool, args []string) {
+	lines := strings.SplitAfter(ts.ReadFile(args[0]), "\n")
+	check(ts, os.WriteFile(ts.MkAbs(args[2]), []byte(strings.Join(lines[:number(ts, args[1])], "")), 0o600))
+}
+
 // serverKey finds the server of a script.
 type serverKey struct{}
 

@@ -36,6 +36,8 @@ func TestScripts(t *testing.T) {
 			"timeof":     timeOf,
 			"longline":   longLine,
 			"damage":     damage,
+			"withoutids": withoutIDs,
+			"cutlines":   cutLines,
 			"serve":      serve,
 			"stop":       stop,
 		},

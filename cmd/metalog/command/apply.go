@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -63,7 +62,8 @@ func (a *app) input(file string) (in io.ReadCloser, name string, err error) {
 // apply applies a file to what the global flags name, and prints the counts.
 func (a *app) apply(ctx context.Context, in io.Reader, opts applyOptions) error {
 	opts.refused = func(err error) { a.complain("%s", err) }
-	opts.progress = a.progress()
+	meter := a.meter("lines")
+	opts.meter = meter
 	var counts applyCounts
 	var err error
 	if opts.parseOnly {
@@ -74,36 +74,9 @@ func (a *app) apply(ctx context.Context, in io.Reader, opts applyOptions) error 
 		counts, err = applyLines(ctx, store, in, opts)
 		err = errors.Join(err, store.Close())
 	}
-	opts.progress(-1)
+	meter.end()
 	return errors.Join(a.say(counts, "%d lines: %d applied, %d unchanged, %d repeated, %d refused",
 		counts.Lines, counts.Applied, counts.Unchanged, counts.Repeated, counts.Refused), err)
-}
-
-const progressEvery = 100 // lines
-
-// progress returns a function that shows how many lines are done, on a terminal;
-// -1 ends the display.
-func (a *app) progress() func(lines int) {
-	if !isTerminal(a.err) {
-		return func(int) {}
-	}
-	return func(lines int) {
-		switch {
-		case lines < 0:
-			fmt.Fprint(a.err, "\r\033[K")
-		case lines%progressEvery == 0:
-			fmt.Fprintf(a.err, "\r%d lines", lines)
-		}
-	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // applyOptions say how to apply a file.
@@ -113,7 +86,7 @@ type applyOptions struct {
 	keepGoing bool // after a refusal
 	parseOnly bool
 	refused   func(error) // told of refusals that it goes on after
-	progress  func(lines int)
+	meter     *meter
 }
 
 // applyCounts count what became of the lines that hold commands.
@@ -136,10 +109,13 @@ func applyLines(ctx context.Context, store metalog.Executor, in io.Reader, opts 
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return counts, errors.Join(summary(first, counts), export.Err(counts.Lines))
+			if err := export.Err(counts.Lines); err != nil {
+				return counts, events.Errorf(events.CodeOf(err), "%s: %w", opts.name, err)
+			}
+			return counts, summary(first, counts)
 		}
 		counts.Lines++
-		opts.progress(counts.Lines)
+		opts.meter.show(reached{count: int64(counts.Lines)})
 		if err == nil {
 			err = counts.do(ctx, store, line, opts)
 		}

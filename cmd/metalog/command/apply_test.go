@@ -75,7 +75,7 @@ func TestApplyStopsWhenTheStoreFails(t *testing.T) {
 		t.Run(string(c.code), func(t *testing.T) {
 			store := brokenStore{events.Errorf(c.code, "no")}
 			counts, err := applyLines(t.Context(), store, strings.NewReader(strings.Repeat(line, 3)), applyOptions{
-				name: "f", keepGoing: true, refused: func(error) {}, progress: func(int) {},
+				name: "f", keepGoing: true, refused: func(error) {}, meter: &meter{},
 			})
 			if events.CodeOf(err) != c.code || counts.Lines != c.lines || counts.Refused != c.refused {
 				t.Errorf("error %v after %+v", err, counts)
@@ -86,7 +86,7 @@ func TestApplyStopsWhenTheStoreFails(t *testing.T) {
 
 func TestApplyRefusesWhatIsNoUTF8(t *testing.T) {
 	_, err := applyLines(t.Context(), brokenStore{}, strings.NewReader("{\"op\":\"group.create\",\"id\":\"\xff\"}"), applyOptions{
-		name: "f", progress: func(int) {},
+		name: "f", meter: &meter{},
 	})
 	if !errors.Is(err, metalog.ErrInvalid) || !strings.HasPrefix(err.Error(), "f:1: ") {
 		t.Errorf("error %v", err)

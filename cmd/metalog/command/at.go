@@ -50,10 +50,10 @@ var viewCommands = []string{
 func (a *app) checkAt(cmd *cobra.Command) error {
 	a.atGiven = cmd.Flags().Changed("at")
 	switch path := pathOf(cmd); {
-	case !a.atGiven, slices.Contains(viewCommands, path):
+	case !a.atGiven, path == "blame", slices.Contains(viewCommands, path):
 		return nil
-	case strings.HasPrefix(path, "events "):
-		return usagef("--at shows what was there, and this is the log itself; --to ends a list of events")
+	case strings.HasPrefix(path, "events "), path == "history":
+		return usagef("--at shows what was there, and this is the log itself; --to or --until ends a list of events")
 	}
 	return errAt
 }

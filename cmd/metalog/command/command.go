@@ -86,9 +86,10 @@ Exit status: 0 done, 1 refused, 2 wrong usage, 3 corrupt, 4 unavailable or outco
 		a.serveCommand(), a.replicaCommand(), a.initCommand(), a.applyCommand(), a.infoCommand(),
 		a.topicCommand(), a.segmentCommand(), a.brokerCommand(), a.partitionCommand(),
 		a.groupCommand(), a.offsetCommand(), a.configCommand(),
-		a.producerCommand(), a.txnCommand(), a.eventsCommand(), a.historyCommand(), a.diffCommand(), a.exportCommand(),
+		a.producerCommand(), a.txnCommand(),
+		a.eventsCommand(), a.historyCommand(), a.blameCommand(), a.diffCommand(), a.exportCommand(), a.undoCommand(),
 		a.verifyCommand(), a.headCommand(),
-		a.snapshotCommand(), a.backupCommand(), a.restoreCommand(), a.logCommand(),
+		a.rebuildCommand(), a.snapshotCommand(), a.backupCommand(), a.restoreCommand(), a.archiveCommand(), a.logCommand(),
 	)
 	return root
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -141,7 +142,7 @@ func (c *colorMode) String() string { return string(*c) }
 // Type implements pflag.Value.
 func (c *colorMode) Type() string { return "when" }
 
-// counts are the numbers of differences of each noun.
+// diffCounts are the numbers of differences of each noun.
 type diffCounts []diffCount
 
 type diffCount struct {
@@ -151,15 +152,18 @@ type diffCount struct {
 	Changed int    `json:"changed"`
 }
 
-// add counts a difference. Those of one noun need not come together.
-func (c *diffCounts) add(d metalog.Difference) {
-	noun := string(d.Noun)
-	i := slices.IndexFunc(*c, func(of diffCount) bool { return of.Noun == noun })
-	if i < 0 {
-		i = len(*c)
-		*c = append(*c, diffCount{Noun: noun})
+// noCounts has each noun, in their order.
+func noCounts() diffCounts {
+	var c diffCounts
+	for _, noun := range metalog.DiffNouns {
+		c = append(c, diffCount{Noun: string(noun)})
 	}
-	of := &(*c)[i]
+	return c
+}
+
+// add counts a difference.
+func (c diffCounts) add(d metalog.Difference) {
+	of := &c[slices.Index(metalog.DiffNouns, d.Noun)]
 	switch d.Kind {
 	case metalog.DiffAdded:
 		of.Added++
@@ -170,9 +174,17 @@ func (c *diffCounts) add(d metalog.Difference) {
 	}
 }
 
+// MarshalJSON writes the nouns that differ.
+func (c diffCounts) MarshalJSON() ([]byte, error) {
+	differing := slices.DeleteFunc(slices.Clone(c), func(of diffCount) bool { return of.total() == 0 })
+	return json.Marshal([]diffCount(differing))
+}
+
+func (of diffCount) total() int { return of.Added + of.Removed + of.Changed }
+
 func (c diffCounts) total() (n int) {
 	for _, of := range c {
-		n += of.Added + of.Removed + of.Changed
+		n += of.total()
 	}
 	return n
 }
@@ -181,6 +193,9 @@ func (c diffCounts) total() (n int) {
 func (c diffCounts) String() string {
 	var nouns []string
 	for _, of := range c {
+		if of.total() == 0 {
+			continue
+		}
 		text := of.Noun
 		for _, n := range []struct {
 			sign  string

@@ -21,7 +21,7 @@ type diffPrinter struct {
 }
 
 func (a *app) diffPrinter(diff *metalog.Diff, flags diffFlags) *diffPrinter {
-	return &diffPrinter{a: a, diff: diff, summary: flags.summary, color: a.colors(flags.color), counts: diffCounts{}}
+	return &diffPrinter{a: a, diff: diff, summary: flags.summary, color: a.colors(flags.color), counts: noCounts()}
 }
 
 // colors reports whether to print colours: see https://no-color.org.

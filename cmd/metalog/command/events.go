@@ -2,12 +2,15 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
@@ -23,10 +26,13 @@ func (a *app) eventsList() *cobra.Command {
 		entity string
 	)
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List events",
-		Example: "  metalog events list --from 100 --type TopicCreated --type TopicDeleted\n  metalog events list --entity topic/orders -o json",
-		Args:    cobra.NoArgs,
+		Use:   "list",
+		Short: "List events",
+		Example: "  metalog events list --from 100 --type TopicCreated --type TopicDeleted\n" +
+			"  metalog events list --since -2h --actor alice --derived=false\n" +
+			"  metalog events list --cause 42\n" +
+			"  metalog events list --entity topic/orders -o json",
+		Args: cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) (err error) {
 			if entity != "" {
 				if query.Entity, err = events.ParseEntityRef(entity); err != nil {
@@ -37,43 +43,96 @@ func (a *app) eventsList() *cobra.Command {
 		}),
 	}
 	f := cmd.Flags()
-	f.Uint64Var(&query.From, "from", 0, "first seq (default: the log's first)")
-	f.Uint64Var(&query.To, "to", 0, "last seq (default: the log's last)")
-	f.StringArrayVar(&query.Types, "type", nil, "only events of this `type`, repeatable")
+	selectFlags(f, selection{
+		&query.From, &query.To, &query.Since, &query.Until, &query.Types, &query.Actor, &query.Derived, &query.Cause, &query.Limit,
+	})
 	f.StringVar(&entity, "entity", "", "only events about this `entity`: topic/NAME, group/ID, broker/ID, producer/ID or cluster")
-	f.IntVar(&query.Limit, "limit", 0, "at most so many events (default: all)")
 	return cmd
 }
 
+// selection are the fields of a query that say which events are wanted.
+type selection struct {
+	from, to     *uint64
+	since, until *metalog.Point
+	types        *[]string
+	actor        *string
+	derived      **bool
+	cause        *metalog.EventRef
+	limit        *int
+}
+
+// selectFlags gives a command the flags that say which events are wanted.
+func selectFlags(f *pflag.FlagSet, s selection) {
+	f.Uint64Var(s.from, "from", 0, "first seq (default: the log's first)")
+	f.Uint64Var(s.to, "to", 0, "last seq (default: the log's last)")
+	f.Var(point{s.since}, "since", "from this `POINT` on: a seq, a time, -2h, 'yesterday 14:00'")
+	f.Var(point{s.until}, "until", "up to this `POINT`")
+	f.StringArrayVar(s.types, "type", nil, "only events of this `type`, repeatable")
+	f.StringVar(s.actor, "actor", "", "only what this `actor` did") // in place of the global flag, which is for writes
+	f.Var(optional[bool]{s.derived, strconv.ParseBool, "bool"}, "derived", "only derived events; =false: only those that a command asked for")
+	f.Lookup("derived").NoOptDefVal = "true"
+	f.Var(eventFlag{s.cause}, "cause", "only what this `EVENT` caused, SEQ.INDEX, or any event of a record, SEQ")
+	f.IntVar(s.limit, "limit", 0, "at most so many events (default: all)")
+}
+
+// eventFlag is a flag of SEQ or SEQ.INDEX.
+type eventFlag struct{ ref *metalog.EventRef }
+
+func (e eventFlag) Set(s string) (err error) {
+	if *e.ref, err = metalog.ParseEventRef(s); err != nil {
+		return errors.New(err.Error()) // of the command line, not of the store
+	}
+	return nil
+}
+
+func (e eventFlag) String() string { return "" }
+func (e eventFlag) Type() string   { return "event" }
+
 func (a *app) eventsShow() *cobra.Command {
-	return &cobra.Command{
-		Use:     "show SEQ",
-		Short:   "Show the events of one record",
-		Example: "  metalog events show 42 -o yaml",
+	var cascade, full bool
+	cmd := &cobra.Command{
+		Use:   "show SEQ[.INDEX]",
+		Short: "Show the events of one record, or what they were caused by and caused",
+		Long: `Show the events of one record, or one of them.
+
+--cascade shows the tree that they stand in: from the event that caused it all down to
+every event that another one caused, in later records of a large cascade and in
+commands that were given because of an event too. Many of the same type are shown as
+one line, unless --all is given; other formats than table always have all of them, each
+after its cause, with its depth.`,
+		Example: "  metalog events show 42 -o yaml\n  metalog events show 42 --cascade\n  metalog events show 43.17 --cascade --all",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			seq, err := parseUint64(args[0])
+			ref, err := metalog.ParseEventRef(args[0])
 			if err != nil {
 				return usagef("SEQ: %w", err)
 			}
 			return a.read(ctx, func(store metalog.MetadataStore) error {
-				return a.showRecord(ctx, store, seq)
+				if cascade {
+					return a.printTree(store.Cascade(ctx, metalog.CascadeQuery{Of: ref}), ref, full)
+				}
+				return a.showRecord(ctx, store, ref)
 			})
 		}),
 	}
+	cmd.Flags().BoolVar(&cascade, "cascade", false, "show the tree of causes that they stand in")
+	cmd.Flags().BoolVar(&full, "all", false, "with --cascade, show each event, however many")
+	return cmd
 }
 
 // showRecord prints the events of a record, for people with all their fields.
-func (a *app) showRecord(ctx context.Context, store metalog.MetadataStore, seq uint64) error {
+func (a *app) showRecord(ctx context.Context, store metalog.MetadataStore, ref metalog.EventRef) error {
 	var shown []events.EventView
-	for e, err := range store.Events(ctx, metalog.EventQuery{From: seq, To: seq}) {
+	for e, err := range store.Events(ctx, metalog.EventQuery{From: ref.Seq, To: ref.Seq}) {
 		if err != nil {
 			return err
 		}
-		shown = append(shown, e)
+		if !ref.One || e.Index == ref.Index {
+			shown = append(shown, e)
+		}
 	}
 	if len(shown) == 0 {
-		return events.Errorf(events.CodeNotFound, "seq %d: there is no such record; 'metalog info' shows the last one", seq)
+		return events.Errorf(events.CodeNotFound, "seq %s: there is no such record or event; 'metalog info' shows the last seq", ref)
 	}
 	if a.format != formatTable {
 		return a.printEvents(all(shown))
@@ -138,14 +197,21 @@ func (p *eventPrinter) printAll(list iter.Seq2[events.EventView, error]) error {
 }
 
 func (p *eventPrinter) print(e events.EventView) error {
+	if p.a.format == formatTable {
+		p.count++
+		return p.line(e)
+	}
+	return p.value(e)
+}
+
+// value prints an event in a format for programs.
+func (p *eventPrinter) value(e any) error {
 	p.count++
 	switch p.a.format {
-	case formatTable:
-		return p.line(e)
 	case formatJSON:
 		return p.element(e)
 	case formatYAML:
-		return p.a.printValue([]events.EventView{e})
+		return p.a.printValue([]any{e})
 	}
 	return p.a.printValue(e)
 }
@@ -206,7 +272,7 @@ func (f field) names(entity events.EntityRef) bool {
 }
 
 // element prints an element of a JSON array.
-func (p *eventPrinter) element(e events.EventView) error {
+func (p *eventPrinter) element(e any) error {
 	separator := ",\n"
 	if p.count == 1 {
 		separator = "[\n"

@@ -34,11 +34,11 @@ backup, restore that instead: it may have more.`,
 			if err := a.offline("log repair"); err != nil {
 				return err
 			}
-			show, end := a.display()
-			opts.Progress = func(seq uint64) { show("checked up to seq %d", seq) }
+			meter := a.meter("records")
+			opts.Progress = func(checked uint64) { meter.show(reached{step: "check", count: int64(checked)}) }
 			opts.Actor = a.options().Actor
 			report, err := replay.Repair(ctx, a.data, opts)
-			end()
+			meter.end()
 			if err != nil {
 				return err
 			}
@@ -59,6 +59,9 @@ func (a *app) printRepair(r replay.RepairReport) error {
 		fmt.Fprintf(table, "%s\t%s\n", name, fmt.Sprintf(format, args...))
 	}
 	row("log", "%s, epoch %d", r.LogID, r.Epoch)
+	if r.Archive != "" {
+		row("archive", "%s has what is before seq %d", cellText(r.Archive), r.FirstSeq)
+	}
 	row("good up to", "seq %d, %s", r.Kept.Seq, r.KeptAt)
 	row("hash", "%s", r.Kept.Hash)
 	if d := r.Damage; d != nil {

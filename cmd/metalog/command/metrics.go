@@ -62,6 +62,7 @@ var (
 	lagSecondsDesc = gauge("publisher_lag_seconds", "Age of the oldest record not wholly published.")
 	publishingDesc = gauge("publisher_running", "1 unless publishing ended for good.")
 	publishedDesc  = gauge("publisher_published_seq", "Seq of the last record that is wholly published.")
+	archivedDesc   = gauge("archived_seq", "Seq of the last record that is in the archive and not in the log.")
 	connectedDesc  = gauge("nats_connected", "1 while the connection to NATS is up.", "connection")
 	reconnectsDesc = prometheus.NewDesc("metalog_nats_reconnects_total", "How often the connection to NATS was restored.", []string{"connection"}, nil)
 )
@@ -70,7 +71,7 @@ var (
 func (c *stateCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		seqDesc, checkpointDesc, eventsDesc, entitiesDesc, bytesDesc, writableDesc,
-		lagRecordsDesc, lagSecondsDesc, publishingDesc, publishedDesc, connectedDesc, reconnectsDesc,
+		lagRecordsDesc, lagSecondsDesc, publishingDesc, publishedDesc, archivedDesc, connectedDesc, reconnectsDesc,
 	} {
 		out <- desc
 	}
@@ -96,6 +97,10 @@ func (c *stateCollector) Collect(out chan<- prometheus.Metric) {
 	send(writableDesc, boolValue(info.Writable))
 	send(bytesDesc, float64(info.LogBytes), "log")
 	send(bytesDesc, float64(info.ViewsBytes), "views")
+	send(archivedDesc, float64(info.FirstSeq-1))
+	if info.Archive != nil {
+		send(bytesDesc, float64(info.Archive.FileBytes), "archive")
+	}
 	for kind, count := range info.Entities {
 		send(entitiesDesc, float64(count), kind)
 	}

@@ -114,20 +114,20 @@ Stop it with Ctrl-C.
 
 // replicaProgress shows on a terminal how a replica comes up to its server.
 func (a *app) replicaProgress() func(publisher.Progress) {
-	if !isTerminal(a.err) {
-		return nil
-	}
+	snapshot, records := a.meter("bytes"), a.meter("records")
+	var from uint64 // where records begin
 	return func(p publisher.Progress) {
 		switch {
-		case p.Snapshot.Seq != 0:
-			fmt.Fprintf(a.err, "\r\033[Ksnapshot %d: %d of %d MB", p.Snapshot.Seq, p.Bytes>>20, p.Snapshot.SizeBytes>>20)
-			if p.Bytes == p.Snapshot.SizeBytes {
-				fmt.Fprint(a.err, "\r\033[K")
+		case p.Snapshot.Seq != 0 && p.Bytes < p.Snapshot.SizeBytes:
+			snapshot.show(reached{fmt.Sprint("snapshot ", p.Snapshot.Seq), p.Bytes, p.Bytes, p.Snapshot.SizeBytes})
+		case p.Snapshot.Seq == 0 && p.Seq < p.Head:
+			if from == 0 {
+				from = p.Seq
 			}
-		case p.Seq < p.Head:
-			fmt.Fprintf(a.err, "\r\033[Kseq %d of %d", p.Seq, p.Head)
+			records.show(reached{"catching up", int64(p.Seq - from), int64(p.Seq - from), int64(p.Head - from)})
 		default:
-			fmt.Fprint(a.err, "\r\033[K")
+			from = 0
+			records.end()
 		}
 	}
 }

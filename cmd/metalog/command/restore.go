@@ -22,10 +22,10 @@ durable. --dry-run only checks the backup's files.`,
 			if err := a.offline("restore"); err != nil {
 				return err
 			}
-			show, end := a.display()
-			opts.Progress = func(done, total int64) { show("%d of %d bytes, %d %%", done, total, 100*done/max(total, 1)) }
+			meter := a.meter("bytes")
+			opts.Progress = func(done, total int64) { meter.show(reached{"", done, done, total}) }
 			report, err := replay.Restore(ctx, args[0], a.data, opts)
-			end()
+			meter.end()
 			if err != nil {
 				return err
 			}

@@ -28,7 +28,11 @@ an interrupt, when all that it has taken is done.
 NATS is embedded, listens on this machine, and keeps its streams in the data directory.
 There, --nats-user and --nats-password say who may connect. With --nats it is an external
 server with JetStream, to which the server connects as --nats-creds, --nats-nkey or
---nats-user and --nats-cert say. When it can't be reached, the server waits for it.`,
+--nats-user and --nats-cert say. When it can't be reached, the server waits for it.
+
+With one of --archive-older-than, --archive-keep-bytes and --archive-keep-records, old
+segments of the log are moved to the archive at --archive-to by themselves, as 'metalog
+archive' does it.`,
 		Example: `  metalog serve --demo
   METALOG_NATS_PASSWORD=secret metalog serve --nats-host 0.0.0.0 --nats-user ops
   metalog serve --nats nats://n1:4222,nats://n2:4222 --nats-creds metalog.creds --stream-replicas 3
@@ -55,6 +59,8 @@ server with JetStream, to which the server connects as --nats-creds, --nats-nkey
 	f.IntVar(&o.replicas, "stream-replicas", 0, "replicas of the stream on an external cluster; a stream that is there is changed (default 1 for a new one)")
 	f.Uint64Var(&o.retainRecords, "stream-retain-records", 0, "let the stream forget records in front, but not the last `N` (0: it keeps all)")
 	f.Uint64Var(&o.maxLag, "max-publish-lag", 0, "have commits of offsets and watermarks wait while more than `N` records are not published (0: never)")
+	f.StringVar(&o.archiveTo, "archive-to", "", archiveTo+" (default: where it was)")
+	policyFlags(f, &o.archivePolicy, "archive-")
 	f.StringVar(&o.http, "http", "127.0.0.1:7070", "address of HTTP (empty: none)")
 	f.TextVar(&o.logLevel, "log-level", slog.LevelWarn, "what is logged to standard error: debug, info, warn or error")
 	return cmd
@@ -124,9 +130,9 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 // loadDemo applies the sample catalogue. Its commands have ids, so again it
 // changes nothing.
 func (a *app) loadDemo(ctx context.Context, s *server) error {
-	progress := a.progress()
-	counts, err := applyLines(ctx, s.store, sample.Open(), applyOptions{name: "sample", actor: "demo", progress: progress})
-	progress(-1)
+	meter := a.meter("lines")
+	counts, err := applyLines(ctx, s.store, sample.Open(), applyOptions{name: "sample", actor: "demo", meter: meter})
+	meter.end()
 	if err == nil {
 		fmt.Fprintf(a.out, "sample catalogue: %d commands applied, %d there already\n", counts.Applied, counts.Repeated+counts.Unchanged)
 	}

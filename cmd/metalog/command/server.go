@@ -44,6 +44,9 @@ type serveOptions struct {
 	replicas      int    // of the stream; 0: 1, and those of a stream that is there
 	retainRecords uint64 // of the stream; 0: all
 	maxLag        uint64 // in records, before commands of a high rate wait; 0: none
+
+	archiveTo     string
+	archivePolicy metalog.ArchivePolicy
 }
 
 // server is the parts of a running server. HTTP answers while others start and
@@ -103,7 +106,10 @@ func (s *server) stop(ctx context.Context) error {
 func (s *server) onStop(stop func(context.Context) error) { s.closers = append(s.closers, stop) }
 
 func (s *server) openStore(ctx context.Context) (err error) {
-	opts := metalog.Options{Path: s.opts.data, Holder: s.holder(""), Logger: s.opts.logger}
+	opts := metalog.Options{
+		Path: s.opts.data, Holder: s.holder(""), Logger: s.opts.logger, IndexHistory: true,
+		ArchiveTo: s.opts.archiveTo, ArchivePolicy: s.opts.archivePolicy, Needed: s.unpublished,
+	}
 	if s.opts.maxLag > 0 {
 		opts.Throttle = s.throttle
 	}

@@ -179,6 +179,15 @@ func (s *server) publisherInfo(ctx context.Context) *metalog.PublisherInfo {
 	return info
 }
 
+// unpublished is the first seq that may not be published yet: it stays in the log.
+func (s *server) unpublished() uint64 {
+	p := s.publisher.Load()
+	if p == nil {
+		return 0 // it only starts: all of them
+	}
+	return p.Position().Seq
+}
+
 // maxThrottle bounds how long a command waits for the publisher: less than
 // clients wait for an answer, so that they learn that it was not done.
 const maxThrottle = 10 * time.Second

@@ -123,10 +123,10 @@ func (a *app) restoreSnapshot(ctx context.Context, order replay.SnapshotRestore)
 	if err := a.offline("snapshot restore"); err != nil {
 		return err
 	}
-	show, end := a.display()
-	order.Progress = func(seq uint64) { show("applied up to seq %d", seq) }
+	meter := a.meter("records")
+	order.Progress = func(p replay.RebuildProgress) { meter.show(reachedBy(p)) }
 	restored, err := replay.RestoreSnapshot(ctx, a.data, order)
-	end()
+	meter.end()
 	if err != nil {
 		return err
 	}
@@ -135,14 +135,4 @@ func (a *app) restoreSnapshot(ctx context.Context, order replay.SnapshotRestore)
 		did = "would restore the views from snapshot %d and apply %d records up to seq %d"
 	}
 	return a.say(restored, did, restored.Snapshot.Seq, restored.Records, restored.Head.Seq)
-}
-
-// display returns a function that shows how far something is, on a terminal, and
-// one that ends that.
-func (a *app) display() (show func(format string, args ...any), end func()) {
-	if !isTerminal(a.err) {
-		return func(string, ...any) {}, func() {}
-	}
-	show = func(format string, args ...any) { fmt.Fprintf(a.err, "\r"+format+"\033[K", args...) }
-	return show, func() { fmt.Fprint(a.err, "\r\033[K") }
 }

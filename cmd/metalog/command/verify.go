@@ -24,7 +24,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Check that nothing was lost or altered",
 		Long: `Check the log record by record (checksums, chain of hashes, seqs, times, encoding),
 the views and snapshots against their digests and against the log. Nothing is
-changed. --deep also makes the views anew from the log and compares them row by row.
+changed. Log and archive are checked as one. --deep also makes the views anew from the log and compares them row by row.
 
 Who can write the directory can make it consistent in itself. A head that was noted
 elsewhere, with 'metalog info' or 'metalog head sign', finds that: --expect, --signed.
@@ -47,6 +47,7 @@ When a server has the directory, the log and the newest snapshot are checked; wi
 	}
 	f := cmd.Flags()
 	f.BoolVar(&opts.Deep, "deep", false, "compare the views with a rebuild from the log")
+	f.StringVar(&opts.Archive, "archive", "", "where the archive is, if not where the log says: "+archiveTo)
 	f.Var(heads{&opts.Expect}, "expect", "a `head` that was noted earlier, SEQ:HASH, repeatable")
 	f.StringVar(&signed, "signed", "", "`file` with a signed head that the log must have")
 	f.StringVar(&publicKey, "public-key", "", "`file` with the key that signed it")
@@ -112,14 +113,10 @@ func (a *app) verification(ctx context.Context, opts replay.VerifyOptions) (repl
 		report, err := c.Verify(ctx, opts)
 		return report, errors.Join(err, c.Close())
 	}
-	if isTerminal(a.err) {
-		meter := &meter{}
-		opts.Progress = func(p replay.VerifyProgress) {
-			if line, due := meter.line(p, time.Now()); due {
-				fmt.Fprint(a.err, "\r"+line+"\033[K")
-			}
-		}
-		defer fmt.Fprint(a.err, "\r\033[K")
+	meter := a.meter("records")
+	defer meter.end()
+	opts.Progress = func(p replay.VerifyProgress) {
+		meter.show(reached{p.Step, int64(p.Records), p.Done, p.Total})
 	}
 	return replay.Verify(ctx, a.data, opts)
 }
@@ -138,6 +135,9 @@ func (a *app) printReport(r replay.VerifyReport) error {
 	row("records", "%d, from seq %d", r.Records, r.FirstSeq)
 	row("events", "%d", r.Events)
 	row("segments", "%d, %d bytes of records", r.Segments, r.Bytes)
+	if r.Archive != nil {
+		row("archive", "%d of them in %s", r.Archive.Files, cellText(r.Archive.Location))
+	}
 	row("head", "%s", r.Head)
 	if r.Views != nil {
 		row("views", "%d rows at seq %d, digest %s", r.Views.Rows, r.Views.Seq, r.Views.Digest)
@@ -174,30 +174,4 @@ func placed(f replay.Finding, cell func(replay.Place) any) any {
 
 func seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second)).Round(time.Millisecond)
-}
-
-// meter words the progress of a verification, ten times a second.
-type meter struct {
-	step        string
-	began, last time.Time // of the step; of the last line
-}
-
-const meterEvery = 100 * time.Millisecond
-
-// line returns what to show, and whether it is time to.
-func (m *meter) line(p replay.VerifyProgress, now time.Time) (text string, due bool) {
-	if p.Step != m.step {
-		m.step, m.began = p.Step, now
-	}
-	elapsed := now.Sub(m.began)
-	if elapsed <= 0 || now.Sub(m.last) < meterEvery {
-		return "", false
-	}
-	m.last = now
-	text = fmt.Sprintf("%s: %d records, %.0f records/s", p.Step, p.Records, float64(p.Records)/elapsed.Seconds())
-	if p.Done > 0 && p.Done <= p.Total {
-		left := time.Duration(float64(elapsed) * float64(p.Total-p.Done) / float64(p.Done))
-		text += fmt.Sprintf(", %d %%, %s left", 100*p.Done/p.Total, left.Round(time.Second))
-	}
-	return text, true
 }

@@ -1,0 +1,261 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.etcd.io/bbolt"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/eventlog"
+)
+
+// ErrDamaged is wrapped by what reads return when the file is not what the log
+// makes it. [Index.Remake] is the way out.
+var ErrDamaged = errors.New("the index of history is damaged")
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
+}
+
+// guard turns what damaged pages make bbolt do into an error: it panics, and
+// reading beyond the end of a file that was cut faults.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = damaged("%v", p)
+		}
+	}()
+	return f()
+}
+
+// Options are how to open an index. All but Logger are required.
+type Options struct {
+	Path   string
+	Log    eventlog.Reader
+	LogID  uuid.UUID
+	Logger *slog.Logger // of what was set aside; nil: no logs
+}
+
+// Index is the index of one log. All methods are safe for concurrent use.
+type Index struct {
+	opts Options
+
+	indexing sync.Mutex // held to change the file
+	sum      *summing   // of the segment that indexing is in, or nil; guarded by indexing
+
+	file       sync.RWMutex // held to read the file; exclusively to replace it
+	bolt       *bbolt.DB    // guarded by file; nil once closed
+	generation atomic.Uint64
+	at         atomic.Pointer[state]
+
+	wholeMu      sync.Mutex
+	wholeBuckets map[string]bool // buckets that were found to be whole; guarded by wholeMu
+}
+
+// Unusable is what the name of a file ends with that was set aside.
+const Unusable = ".unusable"
+
+// Open opens the index in a file. A file that is missing, damaged or not of this
+// log is no error: it is set aside and an empty index takes its place, which
+// CatchUp fills.
+func Open(opts Options) (*Index, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	x := &Index{opts: opts}
+	err := x.openFile()
+	if err == nil {
+		if err = x.check(); err == nil {
+			return x, nil
+		}
+		err = errors.Join(err, x.closeFile())
+	}
+	if errors.Is(err, errBusy) {
+		return nil, err
+	}
+	if err := x.replace(err); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+var errBusy = errors.New("the index of history is open in another process")
+
+const (
+	fileMode    = 0o600
+	lockTimeout = time.Second
+	// firstMapping is address space, so that the file seldom has to be mapped anew,
+	// which waits for reads.
+	firstMapping = 64 << 20 << (3 * (^uint(0) >> 63))
+)
+
+// openFile opens the file, makes it if it is not there, and reads its state.
+func (x *Index) openFile() error {
+	return guard(func() error {
+		bolt, err := bbolt.Open(x.opts.Path, fileMode, &bbolt.Options{
+			Timeout: lockTimeout, FreelistType: bbolt.FreelistArrayType, InitialMmapSize: firstMapping, NoStatistics: true,
+		})
+		if errors.Is(err, bbolt.ErrTimeout) {
+			return errBusy
+		}
+		if err != nil {
+			return err
+		}
+		x.bolt = bolt
+		x.wholeMu.Lock()
+		x.wholeBuckets = map[string]bool{}
+		x.wholeMu.Unlock()
+		if err := x.load(); err != nil {
+			return errors.Join(err, x.closeFile())
+		}
+		return nil
+	})
+}
+
+// load reads the state of a file, and prepares a new one.
+func (x *Index) load() error {
+	if err := x.whole(); err != nil {
+		return err
+	}
+	at := state{}
+	err := x.bolt.Update(func(tx *bbolt.Tx) error {
+		if tx.Bucket(bucketMeta) != nil {
+			found, err := getValue(tx, bucketMeta, keyState, &at)
+			if err == nil && !found {
+				err = damaged("it does not say of which log it is")
+			}
+			return err
+		}
+		first := x.opts.Log.First()
+		at = state{Version: version, LogID: x.opts.LogID, First: first, At: events.Head{Seq: first - 1}}
+		for _, b := range buckets {
+			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
+				return err
+			}
+		}
+		return putValue(tx, bucketMeta, keyState, at)
+	})
+	x.at.Store(&at)
+	return err
+}
+
+// whole finds a file that was cut: reading beyond its end is more than an error.
+func (x *Index) whole() error {
+	return x.bolt.View(func(tx *bbolt.Tx) error {
+		info, err := os.Stat(x.opts.Path)
+		if err == nil && info.Size() < tx.Size() {
+			err = damaged("it has %d bytes of %d", info.Size(), tx.Size())
+		}
+		return err
+	})
+}
+
+// check compares what the file says it was made of with the log.
+func (x *Index) check() error {
+	at, log := x.at.Load(), x.opts.Log
+	head, first := log.Head(), log.First()
+	switch {
+	case at.Version != version:
+		return fmt.Errorf("it has version %d, not %d", at.Version, version)
+	case at.LogID != x.opts.LogID:
+		return fmt.Errorf("it is of log %s", at.LogID)
+	case at.At.Seq > head.Seq:
+		return fmt.Errorf("it is at seq %d, the log ends at %d", at.At.Seq, head.Seq)
+	case at.At.Seq+1 < first || at.First > first:
+		return fmt.Errorf("it has seq %d to %d, the log begins at %d", at.First, at.At.Seq, first)
+	case at.At.Seq < first || at.At.Seq < at.First:
+		return nil // no record to compare
+	}
+	frame, err := log.FrameAt(context.Background(), at.At.Seq, at.Offset)
+	if err == nil && frame.Hash != at.At.Hash {
+		err = errors.New("the hashes differ")
+	}
+	if err != nil {
+		return fmt.Errorf("it has another seq %d than the log: %w", at.At.Seq, err)
+	}
+	return nil
+}
+
+// replace sets the file aside, which why tells of, and opens an empty one.
+func (x *Index) replace(why error) error {
+	x.opts.Logger.Warn("index of history: set aside, and made anew from the log", "file", x.opts.Path, "why", why)
+	err := os.Rename(x.opts.Path, x.opts.Path+Unusable)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return x.unavailable(err)
+	}
+	if err := x.openFile(); err != nil {
+		return x.unavailable(err)
+	}
+	return nil
+}
+
+func (x *Index) unavailable(err error) error {
+	return events.Errorf(events.CodeUnavailable, "index of history %s: %w; make room for it, or remove the file", x.opts.Path, err)
+}
+
+// Remake empties an index in which a read found damage, unless that was done since:
+// generation is the one that the read saw.
+func (x *Index) Remake(generation uint64, why error) error {
+	x.indexing.Lock()
+	defer x.indexing.Unlock()
+	x.file.Lock()
+	defer x.file.Unlock()
+	if x.generation.Load() != generation || x.bolt == nil {
+		return nil
+	}
+	x.generation.Add(1)
+	x.sum = nil
+	_ = x.closeFile() // it is damaged: what else is wrong with it does not matter
+	return x.replace(why)
+}
+
+// Generation counts how often the index was made anew. Reads of one generation
+// know nothing of the next.
+func (x *Index) Generation() uint64 { return x.generation.Load() }
+
+// First returns the first seq that the index knows of.
+func (x *Index) First() uint64 { return x.at.Load().First }
+
+// Seq returns the last seq that is indexed.
+func (x *Index) Seq() uint64 { return x.at.Load().At.Seq }
+
+func (x *Index) closeFile() (err error) {
+	if x.bolt != nil {
+		err = x.bolt.Close()
+		x.bolt = nil
+	}
+	return err
+}
+
+// Close ends the use of the index, when reads and indexing have ended.
+func (x *Index) Close() error {
+	x.indexing.Lock()
+	defer x.indexing.Unlock()
+	x.file.Lock()
+	defer x.file.Unlock()
+	return x.closeFile()
+}
+
+// view reads the file, of the generation that the caller began with.
+func (x *Index) view(generation uint64, read func(*bbolt.Tx) error) error {
+	x.file.RLock()
+	defer x.file.RUnlock()
+	switch {
+	case x.bolt == nil:
+		return events.Errorf(events.CodeUnavailable, "the index of history is closed; open the store again")
+	case x.generation.Load() != generation:
+		return damaged("it is being made anew")
+	}
+	return guard(func() error { return x.bolt.View(read) })
+}
