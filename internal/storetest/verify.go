@@ -18,7 +18,7 @@ import (
 
 // Verify checks a store that is closed: it opens again, and its views are those
 // that a rebuild from its log gives: checkpoint, digest, counts, and every row
-// of every bucket.
+// of every bucket. What was moved to an archive is read there.
 func Verify(tb testing.TB, opts metalog.Options) {
 	tb.Helper()
 	ctx := context.WithoutCancel(tb.Context()) // in a cleanup, the test's own is done
@@ -42,7 +42,8 @@ func compareWithRebuild(ctx context.Context, dir, rebuilt string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	if _, err := replay.Rebuild(ctx, log, replay.RebuildOptions{Out: rebuilt}); err != nil {
+	history, archived := replay.WithArchive(log)
+	if _, err := replay.Rebuild(ctx, history, replay.RebuildOptions{Out: rebuilt, Bases: replay.Bases{Archive: archived}}); err != nil {
 		return err
 	}
 	db, err := views.Open(views.Options{Path: rebuilt})
