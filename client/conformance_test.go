@@ -317,7 +317,7 @@ func TestConformance(t *testing.T) {
 
 // beyondStore are the operations that MetadataStore does not have. They have tests
 // of their own.
-var beyondStore = []string{"verify", "undo", "undo.plan", "snapshot.create", "snapshot.list", "backup", "rebuild", "log.read"}
+var beyondStore = []string{"verify", "undo", "undo.plan", "snapshot.create", "snapshot.list", "backup", "rebuild", "archive", "archive.list", "archive.prune", "log.read"}
 
 // checkAllAsked keeps the tables above complete.
 func checkAllAsked(t *testing.T, server *natsserver.Server, asked *sync.Map) {

@@ -19,7 +19,7 @@ import (
 
 // Verify checks a store that is closed: it opens again, and its views are those
 // that a rebuild from its log gives: checkpoint, digest, counts, and every row
-// of every bucket.
+// of every bucket. What was moved to an archive is read there.
 func Verify(tb testing.TB, opts metalog.Options) {
 	tb.Helper()
 	ctx := context.WithoutCancel(tb.Context()) // in a cleanup, the test's own is done
@@ -65,26 +65,16 @@ func compareWithRebuild(ctx context.Context, opts metalog.Options, rebuilt strin
 	return compareFiles(own, rebuilt)
 }
 
-// rebuild makes views from all records, and returns the head. Where some are in the
-// archive, it takes the store to find them.
+// rebuild makes views from all records that are left, of log and archive as one, and
+// returns the head.
 func rebuild(ctx context.Context, opts metalog.Options, out string) (head events.Head, err error) {
 	log, err := eventlog.Open(filepath.Join(opts.Path, "log"), eventlog.Options{})
 	if err != nil {
 		return head, err
 	}
-	if log.First() == 1 {
-		_, err = replay.Rebuild(ctx, log, replay.RebuildOptions{Out: out})
-		return log.Head(), errors.Join(err, log.Close())
-	}
-	if err := log.Close(); err != nil {
-		return head, err
-	}
-	store, err := metalog.Open(ctx, opts)
-	if err != nil {
-		return head, err
-	}
-	_, err = replay.Rebuild(ctx, store.Log(), replay.RebuildOptions{Out: out})
-	return store.Log().Head(), errors.Join(err, store.Close())
+	history, archived := replay.WithArchive(log)
+	_, err = replay.Rebuild(ctx, history, replay.RebuildOptions{Out: out, Bases: replay.Bases{Archive: archived}})
+	return log.Head(), errors.Join(err, log.Close())
 }
 
 // checkDigest compares what the checkpoint says of the rows with the rows.

@@ -81,6 +81,7 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"blame":    func(*rapid.T) { r.blameStep() },
 		"diff":     func(*rapid.T) { r.diffStep() },
 		"export":   func(*rapid.T) { r.exportStep() },
+		"archive":  func(*rapid.T) { r.archiveStep() },
 	}
 	for name, commands := range r.commandSteps() {
 		steps[name] = func(*rapid.T) {
@@ -141,6 +142,7 @@ type run struct {
 	notes   []metalog.Info    // after commands, by seq
 	answers map[uint64]string // to all reads, at some seqs
 	blame   blameBook
+	archive string // where log segments went; empty: nowhere yet
 
 	commands    int             // how many were given
 	last        metalog.Command // the last that was done
