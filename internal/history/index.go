@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
@@ -110,7 +111,7 @@ func (x *Index) openFile() error {
 		bolt, err := bbolt.Open(x.opts.Path, fileMode, &bbolt.Options{
 			Timeout: lockTimeout, FreelistType: bbolt.FreelistArrayType, InitialMmapSize: firstMapping, NoStatistics: true,
 		})
-		if errors.Is(err, bbolt.ErrTimeout) {
+		if errors.Is(err, berrors.ErrTimeout) {
 			return errBusy
 		}
 		if err != nil {

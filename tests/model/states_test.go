@@ -41,7 +41,7 @@ func TestEarlierStates(t *testing.T) {
 				r.populate()
 				r.live(commands, states)
 				r.checkStates()
-				r.archive()
+				r.archiveMost()
 				r.checkStates()
 				r.Reopen()
 				r.checkStates()
@@ -77,8 +77,8 @@ func (r *run) live(commands, states int) {
 	}
 }
 
-// archive moves what it may of the log to an archive.
-func (r *run) archive() {
+// archiveMost moves what it may of the log to an archive.
+func (r *run) archiveMost() {
 	r.snapshotStep()
 	for before := r.Seq(); r.Seq() == before; {
 		r.groupStep()
