@@ -83,7 +83,20 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"export":   func(*rapid.T) { r.exportStep() },
 		"archive":  func(*rapid.T) { r.archiveStep() },
 	}
-	for name, commands := range map[string]func(){
+	for name, commands := range r.commandSteps() {
+		steps[name] = func(*rapid.T) {
+			for range 1 + r.number("more", 4) {
+				commands()
+			}
+			r.compare()
+		}
+	}
+	return steps
+}
+
+// commandSteps are the steps that give commands.
+func (r *run) commandSteps() map[string]func() {
+	return map[string]func(){
 		"topic":       r.topicStep,
 		"segment":     r.segmentStep,
 		"broker":      r.brokerStep,
@@ -96,15 +109,7 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"offset":      r.offsetStep,
 		"config":      r.configStep,
 		"transaction": r.transactionStep,
-	} {
-		steps[name] = func(*rapid.T) {
-			for range 1 + r.number("more", 4) {
-				commands()
-			}
-			r.compare()
-		}
 	}
-	return steps
 }
 
 // model is the state that a store should have: maps, and no log. Children hang on
