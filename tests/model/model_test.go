@@ -83,7 +83,20 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"export":   func(*rapid.T) { r.exportStep() },
 		"archive":  func(*rapid.T) { r.archiveStep() },
 	}
-	for name, commands := range map[string]func(){
+	for name, command := range r.commandSteps() {
+		steps[name] = func(*rapid.T) {
+			for range 1 + r.number("more", 4) {
+				command()
+			}
+			r.compare()
+		}
+	}
+	return steps
+}
+
+// commandSteps each give a command or two.
+func (r *run) commandSteps() map[string]func() {
+	return map[string]func(){
 		"topic":       r.topicStep,
 		"segment":     r.segmentStep,
 		"broker":      r.brokerStep,
@@ -96,15 +109,7 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"offset":      r.offsetStep,
 		"config":      r.configStep,
 		"transaction": r.transactionStep,
-	} {
-		steps[name] = func(*rapid.T) {
-			for range 1 + r.number("more", 4) {
-				commands()
-			}
-			r.compare()
-		}
 	}
-	return steps
 }
 
 // model is the state that a store should have: maps, and no log. Children hang on
@@ -212,7 +217,9 @@ func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want err
 	}
 	r.last, r.lastOptions, r.model.at = cmd, opts, result
 	r.note()
-	r.noteBlame(result.Seq)
+	if r.blame != nil {
+		r.noteBlame(result.Seq)
+	}
 	return true
 }
 
