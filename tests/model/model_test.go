@@ -83,10 +83,10 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"export":   func(*rapid.T) { r.exportStep() },
 		"archive":  func(*rapid.T) { r.archiveStep() },
 	}
-	for name, commands := range r.commandSteps() {
+	for name, command := range r.commandSteps() {
 		steps[name] = func(*rapid.T) {
 			for range 1 + r.number("more", 4) {
-				commands()
+				command()
 			}
 			r.compare()
 		}
@@ -94,7 +94,7 @@ func (r *run) steps() map[string]func(*rapid.T) {
 	return steps
 }
 
-// commandSteps are the steps that give commands.
+// commandSteps each give a command or two.
 func (r *run) commandSteps() map[string]func() {
 	return map[string]func(){
 		"topic":       r.topicStep,
@@ -217,7 +217,9 @@ func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want err
 	}
 	r.last, r.lastOptions, r.model.at = cmd, opts, result
 	r.note()
-	r.noteBlame(result.Seq)
+	if r.blame != nil {
+		r.noteBlame(result.Seq)
+	}
 	return true
 }
 
