@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/history"
@@ -106,13 +107,14 @@ func (b *blaming) blame(ctx context.Context, entity string) (BlameReport, error)
 
 // subject finds what is blamed: of namesakes the last that has begun.
 func (b *blaming) subject(entity string) (*subject, error) {
+	if strings.HasPrefix(entity, string(ofProducer)+"/") {
+		return nil, events.Errorf(events.CodeInvalid, "%s has no fields; blame transaction/TRANSACTIONAL-ID, of a transactional id that it has used", entity)
+	}
 	s, err := b.h.subject(entity)
 	if err != nil {
 		return nil, err
 	}
 	switch s.kind {
-	case ofProducer:
-		return nil, events.Errorf(events.CodeInvalid, "%s has no fields; blame transaction/TRANSACTIONAL-ID, of a transactional id that it has used", entity)
 	case ofCluster:
 		s.kind, s.scope = ofConfig, &events.EntityRef{Kind: events.KindCluster}
 	case ofTransaction:

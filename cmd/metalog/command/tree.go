@@ -132,7 +132,7 @@ func (p *treePrinter) event(e metalog.TreeEvent) error {
 		line += " " + detail
 	}
 	if e.Depth == 0 || !e.Derived {
-		line += fmt.Sprintf("  (%s, %s)", cellText(actorText(e.Actor)), e.Time)
+		line += fmt.Sprintf("  (%s%s, %s)", becauseText(e), cellText(actorText(e.Actor)), e.Time)
 	}
 	if p.isAsked(e) {
 		line += p.bold("  ◀", true)
@@ -181,6 +181,15 @@ func (p *treePrinter) bold(s string, when bool) string {
 		return s
 	}
 	return "\x1b[1m" + s + "\x1b[0m"
+}
+
+// becauseText says what caused an event that stands on top: that is shown elsewhere,
+// or is there no more.
+func becauseText(e metalog.TreeEvent) string {
+	if e.Depth > 0 || e.Cause == nil {
+		return ""
+	}
+	return fmt.Sprintf("because of %s, ", e.Cause)
 }
 
 func actorText(actor string) string {
