@@ -81,6 +81,34 @@ func TestPartitionAssignToOffline(t *testing.T) {
 	checkPartition(t, s, 1, events.BrokerIDs{1}, events.BrokerIDs{1}, 1, 1)
 }
 
+// An assignment that was elsewhere comes as it was: replicas that are offline in
+// sync, others not, and its leader epoch.
+func TestPartitionAssignAsItWas(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	registerBrokers(s, 1, 2, 3)
+	createTopic(s, "orders", 2)
+	s.Must(metalog.SetBrokerStatus{ID: 1, Status: events.BrokerOffline})
+	all := events.BrokerIDs{1, 2, 3}
+	lost := metalog.AssignPartition{Topic: "orders", Partition: 0, Replicas: all, ISR: events.BrokerIDs{1}, LeaderEpoch: new(int32(7))}
+	s.Must(lost)
+	checkPartition(t, s, 0, all, events.BrokerIDs{1}, events.NoLeader, 7)
+	s.Unchanged(lost)
+	for _, isr := range []events.BrokerIDs{{1, 2}, {2}} {
+		lost.ISR = isr
+		s.Refused(metalog.ErrAlreadyExists, lost)
+	}
+	s.Must(metalog.AdvanceWatermarks{Topic: "orders", Partition: 1, High: new(int64(5))})
+	again := metalog.AssignPartition{Topic: "orders", Partition: 1, Replicas: all, ISR: events.BrokerIDs{3, 1}, LeaderEpoch: new(int32(0))}
+	s.Refused(metalog.ErrFenced, again)
+	again.LeaderEpoch = new(int32(1))
+	again.Leader = new(int32(1))
+	s.Refused(metalog.ErrConflict, again)
+	again.Leader = nil
+	s.Must(again)
+	checkPartition(t, s, 1, all, events.BrokerIDs{3, 1}, 3, 1)
+}
+
 func TestPartitionReassign(t *testing.T) {
 	t.Parallel()
 	s := openAssigned(t)
@@ -179,6 +207,11 @@ func TestPartitionRejections(t *testing.T) {
 		"assign to unknown":          {cmd: assign(3, nil, 9), want: metalog.ErrNotFound},
 		"assign to negative":         {cmd: assign(3, nil, -2), want: metalog.ErrInvalid},
 		"assign alien leader":        {cmd: assign(3, new(int32(3)), 1, 2), want: metalog.ErrInvalid},
+		"assign alien isr":           {cmd: metalog.AssignPartition{Topic: "orders", Partition: 3, Replicas: events.BrokerIDs{1, 2}, ISR: events.BrokerIDs{3}}, want: metalog.ErrInvalid},
+		"assign isr twice":           {cmd: metalog.AssignPartition{Topic: "orders", Partition: 3, Replicas: events.BrokerIDs{1, 2}, ISR: events.BrokerIDs{1, 1}}, want: metalog.ErrInvalid},
+		"assign leader not in isr":   {cmd: metalog.AssignPartition{Topic: "orders", Partition: 3, Replicas: events.BrokerIDs{1, 2}, ISR: events.BrokerIDs{1}, Leader: new(int32(2))}, want: metalog.ErrInvalid},
+		"assign negative epoch":      {cmd: metalog.AssignPartition{Topic: "orders", Partition: 3, Replicas: events.BrokerIDs{1}, LeaderEpoch: new(int32(-1))}, want: metalog.ErrInvalid},
+		"assign epoch without room":  {cmd: metalog.AssignPartition{Topic: "orders", Partition: 3, Replicas: events.BrokerIDs{1}, LeaderEpoch: new(int32(1<<30 + 1))}, want: metalog.ErrInvalid},
 		"reassign unassigned":        {cmd: metalog.ReassignPartition{Topic: "orders", Partition: 3, Replicas: events.BrokerIDs{1}}, want: metalog.ErrNotFound},
 		"reassign to nobody":         {cmd: reassign(nil), want: metalog.ErrInvalid},
 		"reassign to unknown":        {cmd: reassign(nil, 1, 9), want: metalog.ErrNotFound},

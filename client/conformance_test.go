@@ -54,6 +54,26 @@ func readEvents(query metalog.EventQuery) func(context.Context, metalog.Metadata
 	}
 }
 
+// diff makes a call of Diff that gathers what it yields.
+func diff(from, to metalog.Point, entities ...string) func(context.Context, metalog.MetadataStore) (any, error) {
+	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
+		d, err := s.(interface {
+			Diff(ctx context.Context, from, to metalog.Point, opts metalog.DiffOptions) (*metalog.Diff, error)
+		}).Diff(ctx, from, to, metalog.DiffOptions{Entities: entities})
+		if err != nil {
+			return nil, err
+		}
+		list := []any{d.From, d.To}
+		for difference, err := range d.Differences {
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, difference)
+		}
+		return list, nil
+	}
+}
+
 // readHistory makes a call of History that gathers what it yields, in all pages.
 func readHistory(query metalog.HistoryQuery) func(context.Context, metalog.MetadataStore) (any, error) {
 	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
@@ -83,26 +103,6 @@ func readCascade(query metalog.CascadeQuery) func(context.Context, metalog.Metad
 				return list, err
 			}
 			list = append(list, e)
-		}
-		return list, nil
-	}
-}
-
-// diff makes a call of Diff that gathers what it yields.
-func diff(from, to metalog.Point, entities ...string) func(context.Context, metalog.MetadataStore) (any, error) {
-	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
-		d, err := s.(interface {
-			Diff(ctx context.Context, from, to metalog.Point, opts metalog.DiffOptions) (*metalog.Diff, error)
-		}).Diff(ctx, from, to, metalog.DiffOptions{Entities: entities})
-		if err != nil {
-			return nil, err
-		}
-		list := []any{d.From, d.To}
-		for difference, err := range d.Differences {
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, difference)
 		}
 		return list, nil
 	}
@@ -317,7 +317,7 @@ func TestConformance(t *testing.T) {
 
 // beyondStore are the operations that MetadataStore does not have. They have tests
 // of their own.
-var beyondStore = []string{"verify", "undo", "undo.plan", "snapshot.create", "snapshot.list", "backup", "log.read"}
+var beyondStore = []string{"verify", "undo", "undo.plan", "snapshot.create", "snapshot.list", "backup", "rebuild", "archive", "archive.list", "archive.prune", "log.read"}
 
 // checkAllAsked keeps the tables above complete.
 func checkAllAsked(t *testing.T, server *natsserver.Server, asked *sync.Map) {

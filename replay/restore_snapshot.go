@@ -97,18 +97,21 @@ func RestoreSnapshot(ctx context.Context, dir string, order SnapshotRestore) (_ 
 		return RestoredSnapshot{}, err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	return restoreSnapshot(ctx, dir, withArchive(log), order)
+	history, _ := WithArchive(log)
+	return restoreSnapshot(ctx, dir, history, order)
 }
 
-// withArchive joins a log with the archive that its start names, if there is one.
-func withArchive(log *eventlog.File) eventlog.Reader {
+// WithArchive joins a log with the archive that its start names, if there is one. The
+// archive is opened when it is first needed.
+func WithArchive(log *eventlog.File) (eventlog.Reader, *archive.Opener) {
 	start := log.Start()
 	if start.First <= 1 || start.Archive == "" {
-		return log
+		return log, archive.NewOpener(nil)
 	}
-	return archive.Join(archive.NewOpener(func(ctx context.Context) (*archive.Archive, error) {
+	opener := archive.NewOpener(func(ctx context.Context) (*archive.Archive, error) {
 		return archive.OpenFor(ctx, start.Archive, archive.Options{Upto: start.Before()})
-	}), log)
+	})
+	return archive.Join(opener, log), opener
 }
 
 // openLog opens the log of a directory as a store would.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -48,10 +49,8 @@ func decodeState(data []byte) (s State, err error) {
 	if s.Format != formatVersion {
 		return s, fmt.Errorf("its format %d is not known (newest: %d); a newer metalog wrote it", s.Format, formatVersion)
 	}
-	check := s.Check
-	s.Check = events.Hash{}
-	data, err = json.Marshal(s)
-	if err == nil && sha256.Sum256(data) != check {
+	again, err := s.encode() // there is one encoding
+	if err == nil && !bytes.Equal(again, data) {
 		err = fmt.Errorf("it was altered")
 	}
 	return s, err

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -85,11 +86,11 @@ func decodeManifest(data []byte, of name) (*Manifest, error) {
 	if m.Format != formatVersion {
 		return nil, fmt.Errorf("its format %d is not known (newest: %d); a newer metalog wrote it", m.Format, formatVersion)
 	}
-	check := m.Check
-	if _, err := m.encode(); err != nil {
+	again, err := m.encode() // there is one encoding
+	if err != nil {
 		return nil, err
 	}
-	if m.Check != check || m.name() != of || !m.ordered() {
+	if !bytes.Equal(again, data) || m.name() != of || !m.ordered() {
 		return nil, fmt.Errorf("its manifest was altered")
 	}
 	return m, nil

@@ -10,6 +10,7 @@ import (
 // Opener opens an archive when it is needed. It is safe for concurrent use.
 type Opener struct {
 	opened atomic.Pointer[Archive]
+	now    func() time.Time
 
 	mu     sync.Mutex
 	open   func(context.Context) (*Archive, error) // nil: no archive is known; guarded by mu
@@ -25,7 +26,9 @@ const retryAfter = 2 * time.Second
 const openTimeout = 15 * time.Second
 
 // NewOpener returns an opener that uses open; nil if no archive is known.
-func NewOpener(open func(context.Context) (*Archive, error)) *Opener { return &Opener{open: open} }
+func NewOpener(open func(context.Context) (*Archive, error)) *Opener {
+	return &Opener{open: open, now: time.Now}
+}
 
 // Known reports whether there is an archive, open or not.
 func (o *Opener) Known() bool {
@@ -53,7 +56,7 @@ func (o *Opener) Archive(ctx context.Context) (*Archive, error) {
 	if a := o.opened.Load(); a != nil {
 		return a, nil
 	}
-	if o.err != nil && time.Since(o.failed) < retryAfter {
+	if o.err != nil && o.now().Sub(o.failed) < retryAfter {
 		return nil, o.err
 	}
 	bounded, cancel := context.WithTimeout(ctx, openTimeout)
@@ -61,7 +64,7 @@ func (o *Opener) Archive(ctx context.Context) (*Archive, error) {
 	a, err := o.open(bounded)
 	if err != nil {
 		if ctx.Err() == nil {
-			o.err, o.failed = err, time.Now()
+			o.err, o.failed = err, o.now()
 		}
 		return nil, err
 	}

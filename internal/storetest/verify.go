@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/replay"
 	"github.com/metalog/metalog/views"
@@ -18,7 +19,7 @@ import (
 
 // Verify checks a store that is closed: it opens again, and its views are those
 // that a rebuild from its log gives: checkpoint, digest, counts, and every row
-// of every bucket.
+// of every bucket. What was moved to an archive is read there.
 func Verify(tb testing.TB, opts metalog.Options) {
 	tb.Helper()
 	ctx := context.WithoutCancel(tb.Context()) // in a cleanup, the test's own is done
@@ -31,18 +32,14 @@ func Verify(tb testing.TB, opts metalog.Options) {
 		tb.Errorf("close again: %v", err)
 		return
 	}
-	if err := compareWithRebuild(ctx, opts.Path, filepath.Join(tb.TempDir(), "rebuilt.db")); err != nil {
+	if err := compareWithRebuild(ctx, opts, filepath.Join(tb.TempDir(), "rebuilt.db")); err != nil {
 		tb.Errorf("views and log disagree: %v", err)
 	}
 }
 
-func compareWithRebuild(ctx context.Context, dir, rebuilt string) (err error) {
-	log, err := eventlog.Open(filepath.Join(dir, "log"), eventlog.Options{})
+func compareWithRebuild(ctx context.Context, opts metalog.Options, rebuilt string) (err error) {
+	head, err := rebuild(ctx, opts, rebuilt)
 	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-	if _, err := replay.Rebuild(ctx, log, replay.RebuildOptions{Out: rebuilt}); err != nil {
 		return err
 	}
 	db, err := views.Open(views.Options{Path: rebuilt})
@@ -53,7 +50,7 @@ func compareWithRebuild(ctx context.Context, dir, rebuilt string) (err error) {
 	if err := errors.Join(checkDigest(ctx, db), db.Close()); err != nil {
 		return fmt.Errorf("rebuilt: %w", err)
 	}
-	own := filepath.Join(dir, "views.db")
+	own := filepath.Join(opts.Path, "views.db")
 	db, err = views.Open(views.Options{Path: own})
 	if err != nil {
 		return err
@@ -62,10 +59,22 @@ func compareWithRebuild(ctx context.Context, dir, rebuilt string) (err error) {
 	if err := errors.Join(checkDigest(ctx, db), db.Close()); err != nil {
 		return err
 	}
-	if head := log.Head(); got != want || got.Head() != head {
+	if got != want || got.Head() != head {
 		return fmt.Errorf("the log ends at %v\nviews   %+v\nrebuilt %+v", head, got, want)
 	}
 	return compareFiles(own, rebuilt)
+}
+
+// rebuild makes views from all records that are left, of log and archive as one, and
+// returns the head.
+func rebuild(ctx context.Context, opts metalog.Options, out string) (head events.Head, err error) {
+	log, err := eventlog.Open(filepath.Join(opts.Path, "log"), eventlog.Options{})
+	if err != nil {
+		return head, err
+	}
+	history, archived := replay.WithArchive(log)
+	_, err = replay.Rebuild(ctx, history, replay.RebuildOptions{Out: out, Bases: replay.Bases{Archive: archived}})
+	return log.Head(), errors.Join(err, log.Close())
 }
 
 // checkDigest compares what the checkpoint says of the rows with the rows.

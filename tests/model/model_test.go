@@ -81,8 +81,22 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"blame":    func(*rapid.T) { r.blameStep() },
 		"diff":     func(*rapid.T) { r.diffStep() },
 		"export":   func(*rapid.T) { r.exportStep() },
+		"archive":  func(*rapid.T) { r.archiveStep() },
 	}
-	for name, commands := range map[string]func(){
+	for name, commands := range r.commandSteps() {
+		steps[name] = func(*rapid.T) {
+			for range 1 + r.number("more", 4) {
+				commands()
+			}
+			r.compare()
+		}
+	}
+	return steps
+}
+
+// commandSteps are the steps that give commands.
+func (r *run) commandSteps() map[string]func() {
+	return map[string]func(){
 		"topic":       r.topicStep,
 		"segment":     r.segmentStep,
 		"broker":      r.brokerStep,
@@ -95,15 +109,7 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"offset":      r.offsetStep,
 		"config":      r.configStep,
 		"transaction": r.transactionStep,
-	} {
-		steps[name] = func(*rapid.T) {
-			for range 1 + r.number("more", 4) {
-				commands()
-			}
-			r.compare()
-		}
 	}
-	return steps
 }
 
 // model is the state that a store should have: maps, and no log. Children hang on
@@ -136,6 +142,7 @@ type run struct {
 	notes   []metalog.Info    // after commands, by seq
 	answers map[uint64]string // to all reads, at some seqs
 	blame   blameBook
+	archive string // where log segments went; empty: nowhere yet
 
 	commands    int             // how many were given
 	last        metalog.Command // the last that was done

@@ -81,15 +81,33 @@ func (m *model) inSync(replicas events.BrokerIDs) events.BrokerIDs {
 	return replicas
 }
 
-func (m *model) assign(p *partition, replicas events.BrokerIDs, leader *int32) {
-	p.Replicas, p.ISR, p.assigned = replicas, m.inSync(replicas), m.at.Seq
-	if p.marked != 0 {
-		p.LeaderEpoch = p.highEpoch + 1
+func (m *model) assign(p *partition, cmd metalog.AssignPartition) {
+	p.Replicas, p.ISR, p.assigned = cmd.Replicas, m.inSyncAs(cmd), m.at.Seq
+	p.LeaderEpoch = p.nextEpoch()
+	if cmd.LeaderEpoch != nil {
+		p.LeaderEpoch = *cmd.LeaderEpoch
 	}
+	leader := cmd.Leader
 	if leader == nil {
-		leader = ptr(m.elect(replicas, p.ISR))
+		leader = ptr(m.elect(cmd.Replicas, p.ISR))
 	}
 	m.setLeader(p, *leader)
+}
+
+// inSyncAs is the ISR that an assignment asks for, or else what it gets.
+func (m *model) inSyncAs(cmd metalog.AssignPartition) events.BrokerIDs {
+	if len(cmd.ISR) > 0 {
+		return cmd.ISR
+	}
+	return m.inSync(cmd.Replicas)
+}
+
+// nextEpoch is the first leader epoch of a partition that nobody holds.
+func (p *partition) nextEpoch() int32 {
+	if p.marked != 0 {
+		return p.highEpoch + 1
+	}
+	return 0
 }
 
 func (p *partition) unassign() {
@@ -139,7 +157,14 @@ func (r *run) partitionStep() {
 	}
 	switch how {
 	case "assign":
-		r.assignPartition(metalog.AssignPartition{Topic: name, Partition: n, Replicas: r.brokerIDs("replicas"), Leader: r.wish()}, p, before)
+		cmd := metalog.AssignPartition{Topic: name, Partition: n, Replicas: r.brokerIDs("replicas"), Leader: r.wish()}
+		if r.oneIn(3, "give isr") {
+			cmd.ISR = cmd.Replicas[r.number("first in sync", int64(len(cmd.Replicas)-1)):]
+		}
+		if r.oneIn(3, "give leader epoch") {
+			cmd.LeaderEpoch = ptr(int32(r.number("leader epoch", 4)))
+		}
+		r.assignPartition(cmd, p, before)
 	case "reassign":
 		cmd := metalog.ReassignPartition{Topic: name, Partition: n, Replicas: r.brokerIDs("replicas"), Leader: r.wish(), Unclean: r.chance("unclean")}
 		if held {
@@ -171,15 +196,19 @@ func (r *run) assignPartition(cmd metalog.AssignPartition, p *partition, before 
 	case p.assigned == 0:
 		after = firstOf(!r.model.registered(cmd.Replicas), metalog.ErrNotFound)
 		if after == nil {
-			after = r.model.mayLead(cmd.Leader, r.model.inSync(cmd.Replicas))
+			after = firstOf(cmd.LeaderEpoch != nil && *cmd.LeaderEpoch < p.nextEpoch(), metalog.ErrFenced)
 		}
-	case slices.Equal(p.Replicas, cmd.Replicas) && (cmd.Leader == nil || *cmd.Leader == p.Leader):
+		if after == nil {
+			after = r.model.mayLead(cmd.Leader, r.model.inSyncAs(cmd))
+		}
+	case slices.Equal(p.Replicas, cmd.Replicas) && (cmd.Leader == nil || *cmd.Leader == p.Leader) &&
+		(len(cmd.ISR) == 0 || slices.Equal(p.ISR, cmd.ISR)) && (cmd.LeaderEpoch == nil || *cmd.LeaderEpoch == p.LeaderEpoch):
 		after = errUnchanged
 	default:
 		after = metalog.ErrAlreadyExists
 	}
 	if r.doAt(cmd, before, p.revision(), after) {
-		r.model.assign(p, cmd.Replicas, cmd.Leader)
+		r.model.assign(p, cmd)
 	}
 }
 

@@ -101,7 +101,7 @@ func (m *model) createTopic(cmd metalog.CreateTopic) {
 	m.touch(t)
 	m.setConfig(topicScope(cmd.Name), cmd.Config)
 	for p, a := range cmd.Assignments {
-		m.assign(t.partitions[p], a.Replicas, nil)
+		m.assign(t.partitions[p], metalog.AssignPartition{Replicas: a.Replicas})
 	}
 }
 

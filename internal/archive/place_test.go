@@ -1,0 +1,278 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/metalog/metalog/events"
+)
+
+// s3Server is an S3-compatible server in process. Its access key is "key".
+type s3Server struct {
+	*httptest.Server
+	refuse atomic.Pointer[func(*http.Request) bool] // requests that fail; nil: none
+}
+
+const testBucket = "metadata"
+
+func startS3(t *testing.T) *s3Server {
+	t.Helper()
+	backend := s3mem.New()
+	if err := backend.CreateBucket(testBucket); err != nil {
+		t.Fatal(err)
+	}
+	objects := gofakes3.New(backend).Server()
+	s := &s3Server{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Authorization"), "Credential=key/") {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `<Error><Code>InvalidAccessKeyId</Code><Message>The access key
+				does not exist.</Message></Error>`)
+			return
+		}
+		if refuse := s.refuse.Load(); refuse != nil && (*refuse)(r) {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, `<Error><Code>InternalError</Code><Message>no</Message></Error>`)
+			return
+		}
+		objects.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// s3Key sets the access key that this test uses.
+func s3Key(t *testing.T, key string) {
+	t.Helper()
+	t.Setenv("AWS_ACCESS_KEY_ID", key)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+}
+
+func (s *s3Server) location(prefix string) string {
+	return "s3://" + testBucket + "/" + prefix + "?endpoint=" + s.URL + "&region=us-east-1"
+}
+
+func mustOpenPlace(t *testing.T, location string) Place {
+	t.Helper()
+	p, err := OpenPlace(location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// All places do the same.
+func TestPlaces(t *testing.T) {
+	s3Key(t, "key")
+	for kind, location := range map[string]string{
+		"directory": filepath.Join(t.TempDir(), "not", "there", "yet"),
+		"bucket":    startS3(t).location("some/prefix"),
+		"root":      startS3(t).location(""),
+	} {
+		t.Run(kind, func(t *testing.T) { testPlace(t, mustOpenPlace(t, location)) })
+	}
+}
+
+func testPlace(t *testing.T, p Place) {
+	ctx := t.Context()
+	put := func(name string, data []byte) {
+		t.Helper()
+		if err := p.Put(ctx, name, writing(data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if items, err := p.List(ctx, ""); err != nil || len(items) != 0 {
+		t.Fatalf("a new place has %v, %v", items, err)
+	}
+	if _, err := read(ctx, p, "dir/one", 0, -1); !notThere(err) {
+		t.Fatalf("read of nothing: %v", err)
+	}
+	large := bytes.Repeat([]byte("0123456789abcdef"), (wholeBytes+wholeBytes/2)/16)
+	put("dir/one", []byte("first"))
+	put("dir/one", []byte("hello, world"))
+	put("dir/large", large)
+	put("state", []byte("{}"))
+	for _, want := range []struct {
+		name      string
+		offset, n int64
+		data      string
+	}{
+		{"dir/one", 0, -1, "hello, world"},
+		{"dir/one", 0, 5, "hello"},
+		{"dir/one", 7, 3, "wor"},
+		{"dir/one", 7, -1, "world"},
+		{"dir/large", 0, -1, string(large)},
+		{"dir/large", wholeBytes - 3, 6, string(large[wholeBytes-3:][:6])},
+		{"state", 0, -1, "{}"},
+	} {
+		if got, err := read(ctx, p, want.name, want.offset, want.n); err != nil || string(got) != want.data {
+			t.Errorf("%s, %d bytes from %d: %d bytes, %v", want.name, want.n, want.offset, len(got), err)
+		}
+	}
+	if _, err := read(ctx, p, "dir/one", 7, 100); !errors.Is(err, events.ErrCorrupt) {
+		t.Errorf("more than there is: %v", err)
+	}
+	items, err := p.List(ctx, "dir")
+	slices.SortFunc(items, func(a, b Item) int { return strings.Compare(a.Name, b.Name) })
+	if want := []Item{{"dir/large", int64(len(large))}, {"dir/one", 12}}; err != nil || !slices.Equal(items, want) {
+		t.Errorf("list: %v, %v; want %v", items, err, want)
+	}
+	if all, err := p.List(ctx, ""); err != nil || len(all) != 3 {
+		t.Errorf("list of all: %v, %v", all, err)
+	}
+	testFailedPut(t, p)
+	if err := p.Remove(ctx, "dir/one", "dir/one", "never/was"); err != nil {
+		t.Errorf("remove: %v", err)
+	}
+	if _, err := read(ctx, p, "dir/one", 0, -1); !notThere(err) {
+		t.Errorf("read of what was removed: %v", err)
+	}
+	if err := p.Sweep(ctx); err != nil {
+		t.Errorf("sweep: %v", err)
+	}
+	if again := mustOpenPlace(t, p.String()); again.String() != p.String() {
+		t.Errorf("location %s, then %s", p, again)
+	}
+}
+
+// testFailedPut checks that a write that fails in the midst leaves the old content.
+func testFailedPut(t *testing.T, p Place) {
+	for _, begun := range []int{0, 100, wholeBytes + 100} {
+		err := p.Put(t.Context(), "dir/one", func(w io.Writer) error {
+			if _, err := w.Write(make([]byte, begun)); err != nil {
+				return err
+			}
+			return errInjected
+		})
+		if err == nil {
+			t.Errorf("a write that failed after %d bytes is told as done", begun)
+		}
+	}
+	if got, err := read(t.Context(), p, "dir/one", 0, -1); err != nil || string(got) != "hello, world" {
+		t.Errorf("after writes that failed: %q, %v", got, err)
+	}
+}
+
+// The files of a directory are for the owner alone.
+func TestDirectoryModes(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "archive")
+	p := mustOpenPlace(t, dir)
+	if err := p.Put(t.Context(), "sub/file", writing([]byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{"": 0o700, "sub": 0o700, "sub/file": 0o600} {
+		info, err := os.Stat(filepath.Join(dir, path))
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v; want %v", path, info.Mode(), err, want)
+		}
+	}
+}
+
+func TestLocations(t *testing.T) {
+	t.Parallel()
+	for location, want := range map[string]string{
+		"":                             "no place was named",
+		"gs://bucket":                  "no kind of place",
+		"s3://":                        "it is s3://BUCKET",
+		"s3:bucket":                    "it is s3://BUCKET",
+		"s3://key:secret@bucket":       "credentials come from the environment",
+		"s3://b?endpoint=ftp://x":      "no address",
+		"s3://b?endpoint=minio:9000":   "no address",
+		"s3://b?endpoint=http://h/p":   "no address",
+		"s3://b?region=x&password=y":   `"password" is not known`,
+		"s3://b/%zz":                   "can't be read",
+		"s3://b?endpoint=http://u:p@h": "no address",
+	} {
+		_, err := OpenPlace(location)
+		if !errors.Is(err, events.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", location, err)
+			continue
+		}
+		if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "u:p@") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: the message shows a password, or is more than a line: %v", location, err)
+		}
+	}
+	for _, location := range []string{"s3://bucket", "s3://bucket/", "s3://bucket/a/b", "s3://bucket/a?region=eu-west-1", "s3://b?endpoint=http://127.0.0.1:9000"} {
+		if p, err := OpenPlace(location); err != nil || p.String() != location {
+			t.Errorf("%s: %v, %v", location, p, err)
+		}
+	}
+}
+
+// A bucket that fails says so in one line, with a code that tells whether to try again.
+func TestBucketFails(t *testing.T) {
+	s := startS3(t)
+	down := httptest.NewServer(nil)
+	down.Close()
+	tests := map[string]struct {
+		key, location string
+		want          error
+		says          string
+	}{
+		"wrong credentials": {"stranger", s.location("p"), events.ErrForbidden, "AWS_ACCESS_KEY_ID"},
+		"no such bucket":    {"key", strings.Replace(s.location("p"), testBucket, "elsewhere", 1), events.ErrNotFound, "create it"},
+		"unreachable":       {"key", strings.Replace(s.location("p"), s.URL, down.URL, 1), events.ErrUnavailable, "check the address"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s3Key(t, test.key)
+			p := mustOpenPlace(t, test.location)
+			_, err := Create(t.Context(), p, 1, Options{LogID: testLogID})
+			check := func(what string, err error) {
+				t.Helper()
+				if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "very-secret") {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			check("create", err)
+			check("put", p.Put(t.Context(), "x", writing([]byte("y"))))
+			_, err = p.List(t.Context(), "")
+			check("list", err)
+		})
+	}
+}
+
+// Requests that fail now and then are tried again; a run that fails all the same
+// leaves an archive that the next one completes.
+func TestBucketFailsNowAndThen(t *testing.T) {
+	s3Key(t, "key")
+	s := startS3(t)
+	l := newTestLog(t, 6, 120, 8_000)
+	p := mustOpenPlace(t, s.location("flaky"))
+	a := l.created(t, p)
+	var n atomic.Int64
+	once := func(*http.Request) bool { return n.Add(1)%3 == 1 }
+	s.refuse.Store(&once)
+	mustMove(t, l, a, 2)
+	always := func(r *http.Request) bool {
+		return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, manifestSuffix)
+	}
+	s.refuse.Store(&always)
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := l.move(ctx, a, 2); !errors.Is(err, events.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	cancel()
+	s.refuse.Store(nil)
+	again := l.created(t, p)
+	mustMove(t, l, again, 2)
+	if err := again.Sweep(t.Context(), l.First()); err != nil {
+		t.Fatal(err)
+	}
+	checkNoWaste(t, again)
+	l.checkAll(t, l.joined(again), 1)
+}
