@@ -14,8 +14,8 @@ import (
 	"github.com/metalog/metalog/replay"
 )
 
-// openArchiving opens a store of small segments, with n topics.
-func openArchiving(t *testing.T, n int, change ...func(*metalog.Options)) *storetest.Store {
+// openInSegments opens a store of small segments, with n topics.
+func openInSegments(t *testing.T, n int, change ...func(*metalog.Options)) *storetest.Store {
 	t.Helper()
 	s := storetest.Open(t, append([]func(*metalog.Options){func(o *metalog.Options) {
 		o.SegmentSize, o.SnapshotEvery, o.DigestEvery = 1000, -1, 10
@@ -69,7 +69,7 @@ func hashes(t *testing.T, s *storetest.Store, from uint64) []string {
 // All that is read is the same before and after the log went to the archive: records,
 // states, verification. A store that is opened again finds its archive.
 func TestArchive(t *testing.T) {
-	s := openArchiving(t, 60)
+	s := openInSegments(t, 60)
 	dir := archiveDir(t)
 	mustSnapshot(t, s)
 	addTopics(s, "u", 10)
@@ -177,7 +177,7 @@ func TestArchiveKeeps(t *testing.T) {
 			if test.option != nil {
 				change = append(change, test.option)
 			}
-			s := openArchiving(t, 60, change...)
+			s := openInSegments(t, 60, change...)
 			opts := metalog.ArchiveOptions{To: archiveDir(t), ArchivePolicy: test.set(t, s), DryRun: true}
 			planned := mustArchive(t, s, opts)
 			if s.MustInfo().FirstSeq != 1 {
@@ -198,7 +198,7 @@ func TestArchiveKeeps(t *testing.T) {
 // Without its archive a store opens, reads what the log has and takes commands; what
 // needs the archive is unavailable, and names it.
 func TestArchiveAway(t *testing.T) {
-	s := openArchiving(t, 60)
+	s := openInSegments(t, 60)
 	dir := archiveDir(t)
 	mustSnapshot(t, s)
 	mustArchive(t, s, metalog.ArchiveOptions{To: dir})
@@ -241,7 +241,7 @@ func TestArchiveAway(t *testing.T) {
 // An archive that was copied elsewhere is found where the options say, and the log
 // notes it with the next segments.
 func TestArchiveMoved(t *testing.T) {
-	s := openArchiving(t, 60)
+	s := openInSegments(t, 60)
 	dir, elsewhere := archiveDir(t), archiveDir(t)
 	mustSnapshot(t, s)
 	mustArchive(t, s, metalog.ArchiveOptions{To: dir})
@@ -266,7 +266,7 @@ func TestArchiveMoved(t *testing.T) {
 
 // The archive of another log is refused, and nothing changes in either.
 func TestArchiveOfAnotherLog(t *testing.T) {
-	one, other := openArchiving(t, 40), openArchiving(t, 40, func(o *metalog.Options) {
+	one, other := openInSegments(t, 40), openInSegments(t, 40, func(o *metalog.Options) {
 		o.NewID = storetest.IDs(77)
 	})
 	dir := archiveDir(t)
@@ -300,7 +300,7 @@ func closeIfOpen(store *metalog.Store) error {
 // A store that was restored from a backup that is older than its archive has lost
 // records: it says so, and takes nothing.
 func TestArchiveIsAheadOfTheLog(t *testing.T) {
-	s := openArchiving(t, 40)
+	s := openInSegments(t, 40)
 	dir, backup, restored := archiveDir(t), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	mustSnapshot(t, s)
 	_, err := s.Backup(t.Context(), backup)
@@ -319,7 +319,7 @@ func TestArchiveIsAheadOfTheLog(t *testing.T) {
 
 // While a backup or a verification reads the log's files, none of them goes.
 func TestArchiveWaitsForNobody(t *testing.T) {
-	s := openArchiving(t, 60)
+	s := openInSegments(t, 60)
 	mustSnapshot(t, s)
 	release := s.HoldFront()
 	_, err := s.Archive(t.Context(), metalog.ArchiveOptions{To: archiveDir(t)})
@@ -332,7 +332,7 @@ func TestArchiveWaitsForNobody(t *testing.T) {
 // The policy of the options is followed without being asked, after snapshots.
 func TestArchiveByPolicy(t *testing.T) {
 	dir := archiveDir(t)
-	s := openArchiving(t, 60, func(o *metalog.Options) {
+	s := openInSegments(t, 60, func(o *metalog.Options) {
 		o.ArchiveTo, o.ArchivePolicy = dir, metalog.ArchivePolicy{KeepRecords: 20}
 	})
 	if first := s.MustInfo().FirstSeq; first != 1 {
@@ -357,7 +357,7 @@ func TestArchiveByPolicy(t *testing.T) {
 // Records and states of before a prune are out of range, and the error says from
 // where on there are some; all others are as they were.
 func TestPrune(t *testing.T) {
-	s := openArchiving(t, 30)
+	s := openInSegments(t, 30)
 	dir := archiveDir(t)
 	middle := mustSnapshot(t, s)
 	addTopics(s, "u", 30)
@@ -421,7 +421,7 @@ func TestPrune(t *testing.T) {
 // Views that are lost come back from what a pruned archive keeps, when no snapshot is
 // left.
 func TestRecoveryFromAPrunedArchive(t *testing.T) {
-	s := openArchiving(t, 30)
+	s := openInSegments(t, 30)
 	snap := mustSnapshot(t, s)
 	mustArchive(t, s, metalog.ArchiveOptions{To: archiveDir(t)})
 	_, err := s.PruneArchive(t.Context(), metalog.PruneOptions{BeforeSnapshot: snap.Seq})
@@ -440,7 +440,7 @@ func TestRecoveryFromAPrunedArchive(t *testing.T) {
 // A repair of a log whose front is in the archive goes on from there, in a new epoch;
 // the store that was given up writes nothing to it any more.
 func TestArchiveAfterRepair(t *testing.T) {
-	s := openArchiving(t, 60)
+	s := openInSegments(t, 60)
 	dir, repaired := archiveDir(t), filepath.Join(t.TempDir(), "repaired")
 	mustSnapshot(t, s)
 	mustArchive(t, s, metalog.ArchiveOptions{To: dir})
@@ -489,7 +489,7 @@ func segmentsIn(t *testing.T, dir string) []string {
 // A backup has what the log has, and tells where the rest is; a store restored from it
 // reads both.
 func TestBackupOfAnArchivedLog(t *testing.T) {
-	s := openArchiving(t, 60)
+	s := openInSegments(t, 60)
 	dir, backup, restored := archiveDir(t), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	mustSnapshot(t, s)
 	first := mustArchive(t, s, metalog.ArchiveOptions{To: dir}).FirstSeq
@@ -512,7 +512,7 @@ func TestBackupOfAnArchivedLog(t *testing.T) {
 // Snapshots of before the log's first record can be restored, with what is in the
 // archive.
 func TestRestoreSnapshotOverTheArchive(t *testing.T) {
-	s := openArchiving(t, 20)
+	s := openInSegments(t, 20)
 	old := mustSnapshot(t, s)
 	addTopics(s, "u", 40)
 	twoSnapshots(t, s)
@@ -532,7 +532,7 @@ func TestRestoreSnapshotOverTheArchive(t *testing.T) {
 
 // Passwords of a location show nowhere.
 func TestArchiveLocationIsRefused(t *testing.T) {
-	s := openArchiving(t, 5)
+	s := openInSegments(t, 5)
 	mustSnapshot(t, s)
 	_, err := s.Archive(t.Context(), metalog.ArchiveOptions{To: "s3://user:hunter2@bucket"})
 	if !errors.Is(err, metalog.ErrInvalid) || strings.Contains(err.Error(), "hunter2") {
