@@ -20,7 +20,6 @@ type loader struct {
 	rows  map[string]*loadedRow
 	spare []loadedRow // made at once, not used yet
 	bytes int64       // about what the rows take in memory
-	space []byte      // for values on their way into rows
 
 	unordered []*loadedRow // not in the active layer as they are now
 	gathered  int64        // bytes of those
