@@ -136,3 +136,10 @@ func (s *Store) UndoPartly(ctx context.Context, opts UndoOptions, parts int, bet
 	}
 	return nil
 }
+
+// HoldFront holds the log's files as a backup does, until the function is called that
+// it returns.
+func (s *Store) HoldFront() (release func()) {
+	s.front.RLock()
+	return s.front.RUnlock
+}

@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/replay"
 	"github.com/metalog/metalog/views"
 )
@@ -99,7 +101,9 @@ func (s *Store) CreateSnapshot(ctx context.Context) (Snapshot, error) {
 	}
 	s.opts.Logger.Info("snapshot", "seq", snap.Seq, "bytes", snap.SizeBytes)
 	defer s.tellSnapshotsChanged()
-	removed, err := s.snapshots.Prune(replay.Retention{Every: uint64(max(s.opts.SnapshotEvery, 0)), MaxBytes: s.opts.SnapshotBytes})
+	removed, err := s.snapshots.Prune(replay.Retention{
+		Every: uint64(max(s.opts.SnapshotEvery, 0)), EveryEvents: uint64(s.opts.SnapshotEvents), MaxBytes: s.opts.SnapshotBytes,
+	})
 	for _, old := range removed {
 		s.opts.Logger.Info("snapshot removed", "seq", old.Seq, "bytes", old.SizeBytes)
 	}
@@ -124,25 +128,68 @@ func (s *Store) tellSnapshotsChanged() {
 	close(*s.snapshotsChanged.Swap(&next))
 }
 
-// takeSnapshots makes a snapshot whenever there are enough records after the
-// last one.
+// snapshotRest is how long no snapshot is taken after one, in times of what that one
+// took: writers get by far the most of the disk, however fast they are.
+const snapshotRest = 9
+
+// takeSnapshots makes a snapshot whenever there is enough in the log after the last
+// one.
 func (s *Store) takeSnapshots(ctx context.Context) {
 	if s.opts.SnapshotEvery < 0 {
 		return
 	}
-	last, err := s.snapshots.Witness()
+	last, err := s.lastSnapshot()
 	if err != nil {
 		s.opts.Logger.Error("no snapshots are taken", "err", err)
 		return
 	}
-	// Wait ends with an error when the log is closed or has stopped: no more
-	// records come then.
-	for s.log.Wait(ctx, last+uint64(s.opts.SnapshotEvery)) == nil {
-		snap, err := s.CreateSnapshot(ctx)
-		last = snap.Seq
-		if err != nil && ctx.Err() == nil {
+	for s.awaitSnapshotDue(ctx, last) == nil {
+		began := time.Now()
+		last, err = s.CreateSnapshot(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
 			s.opts.Logger.Error("snapshot", "err", err)
-			last = s.log.Head().Seq
+			at := s.db.Checkpoint()
+			last = Snapshot{Seq: at.Seq, Events: at.Events}
+		}
+		select {
+		case <-time.After(snapshotRest * time.Since(began)):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// lastSnapshot returns where the newest snapshot stands, whatever its state.
+func (s *Store) lastSnapshot() (last Snapshot, err error) {
+	if last.Seq, err = s.snapshots.Witness(); err != nil || last.Seq == 0 {
+		return last, err
+	}
+	snap, found, err := s.snapshots.Nearest(last.Seq)
+	if found && snap.Seq == last.Seq {
+		last.Events = snap.Events
+	}
+	return last, err
+}
+
+// awaitSnapshotDue returns when there is enough in the log after a snapshot. It is an
+// error when the log is closed or has stopped: no more records come then.
+func (s *Store) awaitSnapshotDue(ctx context.Context, last Snapshot) error {
+	records, most := last.Seq+uint64(s.opts.SnapshotEvery), last.Events+uint64(s.opts.SnapshotEvents)
+	for {
+		at := s.db.Checkpoint()
+		if at.Seq >= records || at.Events >= most {
+			return nil
+		}
+		// The fewest records after which there may be enough.
+		next := min(records, at.Seq+max(1, (most-at.Events)/events.MaxRecordEvents))
+		if err := s.log.Wait(ctx, next); err != nil {
+			return err
+		}
+		if err := s.db.WaitPublished(ctx, next); err != nil {
+			return err
 		}
 	}
 }

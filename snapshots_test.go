@@ -290,6 +290,39 @@ func TestSnapshotEvery(t *testing.T) {
 	}
 }
 
+// Few records with many events are enough for a snapshot, too, and what the last one
+// had is known after opening again.
+func TestSnapshotEvents(t *testing.T) {
+	t.Parallel()
+	taken := make(chan struct{}, 100)
+	s := storetest.Open(t, func(o *metalog.Options) {
+		o.SnapshotEvery, o.SnapshotEvents = 1_000_000, 100
+		o.Logger = slog.New(&messages{of: "snapshot", seen: taken})
+	})
+	createTopic(s, "t", 50)
+	s.Must(metalog.CreateGroup{ID: "g"})
+	commits := metalog.CommitOffsets{Group: "g"}
+	for p := range int32(50) {
+		commits.Offsets = append(commits.Offsets, metalog.OffsetCommit{Topic: "t", Partition: p, Offset: 1})
+	}
+	for range 2 {
+		s.Must(commits)
+		s.Must(commits)
+		<-taken
+	}
+	list, err := s.ListSnapshots(t.Context())
+	check(t, err)
+	if len(list) != 2 || list[0].Events != 103 || list[1].Events != 203 {
+		t.Errorf("snapshots %+v", list)
+	}
+	s.Reopen()
+	s.Must(commits)
+	s.MustClose()
+	if list, err = s.ListSnapshots(t.Context()); err != nil || len(list) != 2 {
+		t.Errorf("after 50 more events: %+v, %v", list, err)
+	}
+}
+
 // messages tells of each record with one message.
 type messages struct {
 	of   string

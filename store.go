@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -52,6 +53,9 @@ type Options struct {
 	// SnapshotEvery is after how many records a snapshot is taken. 0: 250,000;
 	// negative: never.
 	SnapshotEvery int64
+	// SnapshotEvents is after how many events one is taken when the records are fewer.
+	// 0: 500,000; negative: however many.
+	SnapshotEvents int64
 	// SnapshotBytes is what snapshots may take together; the two newest stay
 	// whatever they take. 0: 2 GiB.
 	SnapshotBytes int64
@@ -116,6 +120,10 @@ func (o Options) withDefaults() Options {
 	defaultTo(&o.DigestEvery, 10_000)
 	defaultTo(&o.FlushInterval, time.Second)
 	defaultTo(&o.SnapshotEvery, replay.DefaultEvery)
+	defaultTo(&o.SnapshotEvents, replay.DefaultEveryEvents)
+	if o.SnapshotEvents < 0 {
+		o.SnapshotEvents = math.MaxInt64
+	}
 	defaultTo(&o.OffsetsRetention, 7*24*time.Hour)
 	defaultTo(&o.SweepInterval, 10*time.Second)
 	defaultTo(&o.OffsetsCheckInterval, 10*time.Minute)

@@ -1,6 +1,7 @@
 package metalog_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -14,7 +15,9 @@ import (
 )
 
 // things are the rows of a state, by kind and name.
-func things(t testing.TB, s *storetest.Store, at metalog.Point) map[string]metalog.Thing {
+func things(t testing.TB, s interface {
+	At(context.Context, metalog.Point) (metalog.View, error)
+}, at metalog.Point) map[string]metalog.Thing {
 	t.Helper()
 	view, err := s.At(t.Context(), at)
 	if err != nil {

@@ -74,6 +74,44 @@ func diff(from, to metalog.Point, entities ...string) func(context.Context, meta
 	}
 }
 
+// readHistory makes a call of History that gathers what it yields, in all pages.
+func readHistory(query metalog.HistoryQuery) func(context.Context, metalog.MetadataStore) (any, error) {
+	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
+		list, q := []metalog.TreeEvent{}, query
+		for {
+			before := len(list)
+			for e, err := range s.History(ctx, q) {
+				if err != nil {
+					return list, err
+				}
+				list = append(list, e)
+				q.After = &events.Position{Seq: e.Seq, Index: e.Index}
+			}
+			if q.Limit == 0 || len(list) == before {
+				return list, nil
+			}
+		}
+	}
+}
+
+// readCascade makes a call of Cascade that gathers what it yields.
+func readCascade(query metalog.CascadeQuery) func(context.Context, metalog.MetadataStore) (any, error) {
+	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
+		list := []metalog.TreeEvent{}
+		for e, err := range s.Cascade(ctx, query) {
+			if err != nil {
+				return list, err
+			}
+			list = append(list, e)
+		}
+		return list, nil
+	}
+}
+
+func blame(entity string, at metalog.Point) func(context.Context, metalog.MetadataStore) (any, error) {
+	return func(ctx context.Context, s metalog.MetadataStore) (any, error) { return s.Blame(ctx, entity, at) }
+}
+
 var (
 	producer = metalog.Producer{TransactionalID: "tx", ProducerID: 1}
 	commit   = metalog.OffsetCommit{Topic: "orders", Offset: 7, LeaderEpoch: ptr[int32](3), Metadata: "half <way> & \u2028"}
@@ -214,6 +252,20 @@ var queries = []step{
 	{"events of an unknown type", readEvents(metalog.EventQuery{Types: []string{"None"}}), events.CodeInvalid},
 	{"no events", readEvents(metalog.EventQuery{From: 5, To: 4}), ""},
 	{"events beyond the log", readEvents(metalog.EventQuery{From: 1 << 40}), events.CodeOutOfRange},
+	{"events by who did it", readEvents(metalog.EventQuery{Actor: "ops", Derived: ptr(false)}), ""},
+	{"events by cause", readEvents(metalog.EventQuery{Cause: metalog.EventRef{Seq: 2}, Since: metalog.Point{Seq: 3}}), ""},
+	{"history", readHistory(metalog.HistoryQuery{Entity: "topic/orders"}), ""},
+	{"history of a deleted topic, in pages", readHistory(metalog.HistoryQuery{Entity: "topic/paid", NewestFirst: true, Limit: 3}), ""},
+	{"history with cascades", readHistory(metalog.HistoryQuery{Entity: "broker/2", Cascade: true, Derived: ptr(false)}), ""},
+	{"history of an offset", readHistory(metalog.HistoryQuery{Entity: "group/g/offset/orders/0", Types: []string{"OffsetCommitted"}, Until: metalog.Point{Seq: 1000}}), ""},
+	{"history of nothing", readHistory(metalog.HistoryQuery{Entity: "topic/none"}), events.CodeNotFound},
+	{"history of what can't be", readHistory(metalog.HistoryQuery{Entity: "planet/x"}), events.CodeInvalid},
+	{"cascade", readCascade(metalog.CascadeQuery{Of: metalog.EventRef{Seq: 2}}), ""},
+	{"cascade of nothing", readCascade(metalog.CascadeQuery{Of: metalog.EventRef{Seq: 1 << 40}}), events.CodeNotFound},
+	{"blame", blame("topic/orders/partition/0", metalog.Point{}), ""},
+	{"blame of a deleted topic", blame("topic/paid", metalog.Point{}), ""},
+	{"blame earlier", blame("topic/orders", metalog.Point{Seq: 12}), ""},
+	{"blame of nothing", blame("broker/77", metalog.Point{}), events.CodeNotFound},
 	{"plan", answer(func(s metalog.MetadataStore, ctx context.Context) ([]events.EventView, error) {
 		return s.Plan(ctx, metalog.DeleteTopic{Name: "orders"}, metalog.WithActor("me"))
 	}), ""},
@@ -265,7 +317,7 @@ func TestConformance(t *testing.T) {
 
 // beyondStore are the operations that MetadataStore does not have. They have tests
 // of their own.
-var beyondStore = []string{"verify", "undo", "undo.plan", "snapshot.create", "snapshot.list", "backup", "archive", "archive.list", "archive.prune", "log.read"}
+var beyondStore = []string{"verify", "undo", "undo.plan", "snapshot.create", "snapshot.list", "backup", "rebuild", "archive", "archive.list", "archive.prune", "log.read"}
 
 // checkAllAsked keeps the tables above complete.
 func checkAllAsked(t *testing.T, server *natsserver.Server, asked *sync.Map) {

@@ -6,13 +6,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/client"
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/service"
 	"github.com/metalog/metalog/replay"
 )
 
-// TestMaintenance: snapshots and backups are made by the server, and told as the
+// TestMaintenance: snapshots, backups and rebuilds are made by the server, and told as the
 // store tells them.
 func TestMaintenance(t *testing.T) {
 	t.Parallel()
@@ -37,5 +38,16 @@ func TestMaintenance(t *testing.T) {
 	}
 	if _, err := c.Backup(t.Context(), "relative"); !errors.Is(err, events.ErrInvalid) {
 		t.Errorf("a relative directory: %v", err)
+	}
+	order := metalog.RebuildOrder{To: metalog.Point{Seq: made.Seq}, Out: filepath.Join(t.TempDir(), "views.db")}
+	rebuilt, err := c.Rebuild(t.Context(), order)
+	if err != nil || rebuilt.Digest != made.Digest || rebuilt.FromSnapshot != made.Seq {
+		t.Errorf("rebuilt %+v, %v; the snapshot is %+v", rebuilt, err, made)
+	}
+	if _, err := c.Rebuild(t.Context(), order); !errors.Is(err, events.ErrAlreadyExists) {
+		t.Errorf("rebuilt again: %v", err)
+	}
+	if _, err := c.Rebuild(t.Context(), metalog.RebuildOrder{Out: "relative"}); !errors.Is(err, events.ErrInvalid) {
+		t.Errorf("a relative file: %v", err)
 	}
 }

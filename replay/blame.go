@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/history"
@@ -88,7 +89,7 @@ func (b *blaming) blame(ctx context.Context, entity string) (BlameReport, error)
 	case *partitionFold:
 		err = b.completePartition(ctx, s, f, l)
 	case *transactionFold:
-		err = b.completeTransaction(ctx, f, l)
+		err = b.dropGroups(ctx, f, l, b.to+1)
 	case *offsetFold:
 		err = b.offset(ctx, s, l)
 	}
@@ -106,13 +107,14 @@ func (b *blaming) blame(ctx context.Context, entity string) (BlameReport, error)
 
 // subject finds what is blamed: of namesakes the last that has begun.
 func (b *blaming) subject(entity string) (*subject, error) {
+	if strings.HasPrefix(entity, string(ofProducer)+"/") {
+		return nil, events.Errorf(events.CodeInvalid, "%s has no fields; blame transaction/TRANSACTIONAL-ID, of a transactional id that it has used", entity)
+	}
 	s, err := b.h.subject(entity)
 	if err != nil {
 		return nil, err
 	}
 	switch s.kind {
-	case ofProducer:
-		return nil, events.Errorf(events.CodeInvalid, "%s has no fields; blame transaction/TRANSACTIONAL-ID, of a transactional id that it has used", entity)
 	case ofCluster:
 		s.kind, s.scope = ofConfig, &events.EntityRef{Kind: events.KindCluster}
 	case ofTransaction:
@@ -142,7 +144,14 @@ func (b *blaming) fold(ctx context.Context, s *subject, l *ledger) error {
 		q.Types = append(q.Types, t.String())
 		wide.also[t] = wholeEntity[t]
 	}
-	return b.each(ctx, &wide, q, l.take)
+	return b.each(ctx, &wide, q, func(e events.EventView) error {
+		if f, ok := l.fold.(*transactionFold); ok {
+			if err := b.dropGroups(ctx, f, l, e.Seq); err != nil {
+				return err
+			}
+		}
+		return l.take(e)
+	})
 }
 
 // wholeEntity are types of events that change a part of an entity by changing all of

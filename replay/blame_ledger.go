@@ -25,8 +25,6 @@ type ledgerField struct {
 	by    events.EventView
 }
 
-func newLedger(f fold) *ledger { return &ledger{fold: f} }
-
 // take applies the next event.
 func (l *ledger) take(e events.EventView) error {
 	was := l.fold.object() != nil

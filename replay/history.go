@@ -203,18 +203,26 @@ func (p *pass) run(ctx context.Context, emit func(TreeEvent) bool) error {
 }
 
 // reachesBack is ErrOutOfRange when the history begins before what can be read,
-// and the query does not say where to begin.
+// and the query does not say where to begin. Namesakes that were gone by then are not
+// missed, unless there is nobody else.
 func (p *pass) reachesBack() error {
 	first := max(p.h.Log.First(), p.h.Index.First())
 	if p.filter.bounded || first <= 1 {
 		return nil
 	}
+	missed := true
 	for _, e := range p.subject.of {
-		if !e.Begun || e.From < first {
-			return events.Errorf(events.CodeOutOfRange, "%s: its history may begin before seq %d, where log and archive begin; ask for what is there with --from %d", p.q.Entity, first, first)
+		if e.To != 0 && e.To < first {
+			continue
+		}
+		if missed = !e.Begun || e.From < first; missed {
+			break
 		}
 	}
-	return nil
+	if !missed {
+		return nil
+	}
+	return events.Errorf(events.CodeOutOfRange, "%s: its history may begin before seq %d, where log and archive begin; ask for what is there with --from %d", p.subject.entity, first, first)
 }
 
 func earlier(a, b events.Position) events.Position {

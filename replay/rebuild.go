@@ -66,10 +66,13 @@ type RebuildReport struct {
 // under its name with [PartialSuffix]. After an interruption, also when ctx is done,
 // the same call goes on from there. One rebuild at a time may make a file.
 //
-// It is ErrAlreadyExists when there is a file at Out, ErrConflict when what is there
-// was not made by a rebuild of this log or is beyond the point, ErrOutOfRange for a
+// It is ErrAlreadyExists when there is a file at Out, ErrConflict when that may not be
+// replaced, or the unfinished file is of another log or beyond the point, ErrOutOfRange for a
 // point that the log does not have, or not any more, and ErrCorrupt for damage.
 func Rebuild(ctx context.Context, log eventlog.Reader, opts RebuildOptions) (RebuildReport, error) {
+	if opts.Out == "" {
+		return RebuildReport{}, events.Errorf(events.CodeInvalid, "out: no file was given; name the one to make")
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}

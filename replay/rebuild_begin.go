@@ -15,12 +15,9 @@ import (
 // mayWrite looks at what is at Out.
 func (r *rebuild) mayWrite() error {
 	out := r.opts.Out
-	if out == "" {
-		return events.Errorf(events.CodeInvalid, "no file was given; name the one to make")
-	}
 	if r.opts.DataDir != "" {
 		if inside, err := within(r.opts.DataDir, out); err != nil || inside {
-			return errors.Join(err, events.Errorf(events.CodeInvalid, "the file would lie in the data directory %s, which must stay as it is; name one elsewhere", r.opts.DataDir))
+			return errors.Join(err, events.Errorf(events.CodeConflict, "the file would lie in the data directory %s, which must stay as it is; name one elsewhere", r.opts.DataDir))
 		}
 	}
 	if dir, err := os.Stat(filepath.Dir(out)); err != nil || !dir.IsDir() {

@@ -25,9 +25,10 @@ import (
 type Snapshot struct {
 	LogID         uuid.UUID   `json:"log_id"`
 	Epoch         uint64      `json:"epoch"`
-	Seq           uint64      `json:"seq"`  // the last record in it
-	Hash          events.Hash `json:"hash"` // of that record's frame
-	Time          events.Time `json:"time"` // of that record
+	Seq           uint64      `json:"seq"`              // the last record in it
+	Hash          events.Hash `json:"hash"`             // of that record's frame
+	Time          events.Time `json:"time"`             // of that record
+	Events        uint64      `json:"events,omitempty"` // in all records up to it; 0: not noted
 	Digest        events.Hash `json:"digest"`
 	SchemaVersion uint64      `json:"schema_version"`
 	SizeBytes     int64       `json:"size_bytes"`
@@ -176,7 +177,7 @@ func (s Snapshots) copyViews(ctx context.Context, db *views.DB) (snap Snapshot, 
 		is := sum.contents()
 		snap = Snapshot{
 			LogID: epoch.LogID, Epoch: epoch.Epoch,
-			Seq: at.Seq, Hash: at.Hash, Time: at.Time, Digest: at.Digest, SchemaVersion: at.SchemaVersion,
+			Seq: at.Seq, Hash: at.Hash, Time: at.Time, Events: at.Events, Digest: at.Digest, SchemaVersion: at.SchemaVersion,
 			SizeBytes: is.size, SHA256: is.sum, CreatedAt: s.now(),
 		}
 		return err

@@ -16,16 +16,25 @@ const forRecovery = 2
 // Retention is which snapshots are kept besides the newest ones. They are where
 // reads of earlier states begin.
 type Retention struct {
-	Every    uint64 // at most one in so many records; 0: 250,000
-	MaxBytes int64  // of all snapshots, the newest included; 0: 2 GiB
+	// At most one in so many records that hold fewer than so many events. 0: 250,000
+	// and 500,000.
+	Every, EveryEvents uint64
+	MaxBytes           int64 // of all snapshots, the newest included; 0: 2 GiB
 }
 
-// DefaultEvery is the usual distance of snapshots, in records.
-const DefaultEvery = 250_000
+// The usual distance of snapshots, in records and in events, whichever comes first.
+// Applying either takes about half a second.
+const (
+	DefaultEvery       = 250_000
+	DefaultEveryEvents = 500_000
+)
 
 func (r Retention) withDefaults() Retention {
 	if r.Every == 0 {
 		r.Every = DefaultEvery
+	}
+	if r.EveryEvents == 0 {
+		r.EveryEvents = DefaultEveryEvents
 	}
 	if r.MaxBytes == 0 {
 		r.MaxBytes = 2 << 30
@@ -60,7 +69,7 @@ func surplus(list []Snapshot, keep Retention) []Snapshot {
 	var kept, gone []Snapshot
 	var total int64
 	for i, snap := range list {
-		if i < protected && len(kept) > 0 && snap.Seq-kept[len(kept)-1].Seq < keep.Every {
+		if i < protected && len(kept) > 0 && keep.tooClose(kept[len(kept)-1], snap) {
 			gone = append(gone, snap)
 			continue
 		}
@@ -72,6 +81,12 @@ func surplus(list []Snapshot, keep Retention) []Snapshot {
 		kept = kept[1:]
 	}
 	return gone
+}
+
+// tooClose reports whether a snapshot is not worth keeping beside an older one.
+func (r Retention) tooClose(older, snap Snapshot) bool {
+	few := older.Events == 0 || snap.Events < older.Events+r.EveryEvents // or not noted
+	return few && snap.Seq-older.Seq < r.Every
 }
 
 // firstProtected returns the index from which on all snapshots are kept.

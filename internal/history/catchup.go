@@ -13,7 +13,7 @@ import (
 	"github.com/metalog/metalog/internal/eventlog"
 )
 
-// The bounds of one transaction of indexing.
+// The bounds of one transaction of indexing, which keep its memory small.
 const (
 	batchRecords = 1 << 18
 	batchRows    = 1 << 15
@@ -103,7 +103,7 @@ func (b *batch) begin() (err error) {
 	return err
 }
 
-func (b *batch) full() bool { return b.records >= batchRecords || b.rows >= batchRows }
+func (b *batch) full() bool { return b.records >= b.x.opts.BatchRecords || b.rows >= batchRows }
 
 func (b *batch) rollback() {
 	if b.tx != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
@@ -39,12 +40,13 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// Options are how to open an index. All but Logger are required.
+// Options are how to open an index. Path and Log are required.
 type Options struct {
-	Path   string
-	Log    eventlog.Reader
-	LogID  uuid.UUID
-	Logger *slog.Logger // of what was set aside; nil: no logs
+	Path         string
+	Log          eventlog.Reader
+	LogID        uuid.UUID    // an index of another log is set aside
+	Logger       *slog.Logger // of what was set aside; nil: no logs
+	BatchRecords int          // at most, of a transaction of indexing; 0: 262,144
 }
 
 // Index is the index of one log. All methods are safe for concurrent use.
@@ -72,6 +74,9 @@ const Unusable = ".unusable"
 func Open(opts Options) (*Index, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.BatchRecords == 0 {
+		opts.BatchRecords = batchRecords
 	}
 	x := &Index{opts: opts}
 	err := x.openFile()
@@ -106,7 +111,7 @@ func (x *Index) openFile() error {
 		bolt, err := bbolt.Open(x.opts.Path, fileMode, &bbolt.Options{
 			Timeout: lockTimeout, FreelistType: bbolt.FreelistArrayType, InitialMmapSize: firstMapping, NoStatistics: true,
 		})
-		if errors.Is(err, bbolt.ErrTimeout) {
+		if errors.Is(err, berrors.ErrTimeout) {
 			return errBusy
 		}
 		if err != nil {

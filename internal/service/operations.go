@@ -139,9 +139,12 @@ func orAll(partition *int32) int32 {
 	return *partition
 }
 
-// readTimeout bounds how long a read waits for the seq that it must reflect, or
-// for the views of an earlier state.
+// readTimeout bounds how long a read waits for the seq that it must reflect.
 const readTimeout = 30 * time.Second
+
+// atTimeout bounds how long a read waits for an earlier state to be made, which goes
+// on after that. It is shorter than what clients wait for, so that they hear of it.
+const atTimeout = 20 * time.Second
 
 // state is which one a read is answered from.
 type state struct {

@@ -137,7 +137,8 @@ func (s *Service) listenViews(from timeViewer) error {
 
 // listen subscribes to all operations, and returns when the server knows it.
 func (s *Service) listen(store *metalog.Store) error {
-	if err := s.listenViews(store); err != nil {
+	views := earlier{store, make(chan struct{}, max(1, s.opts.MaxConcurrent/2))}
+	if err := s.listenViews(views); err != nil {
 		return err
 	}
 	highRate := metalog.HighRateOps()

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -344,5 +345,43 @@ func TestCloseWithoutNATS(t *testing.T) {
 	<-lost
 	if err := service.Close(t.Context()); err != nil {
 		t.Errorf("close: %v", err)
+	}
+}
+
+// blocked is views of which earlier states are never ready.
+type blocked struct {
+	Viewer
+	asked chan struct{}
+}
+
+func (b blocked) At(ctx context.Context, _ metalog.Point) (metalog.View, error) {
+	b.asked <- struct{}{}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestEarlierStatesAreBounded: who comes when too many wait is told so.
+func TestEarlierStatesAreBounded(t *testing.T) {
+	e := earlier{blocked{asked: make(chan struct{})}, make(chan struct{}, 2)}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	for range 2 {
+		go func() {
+			_, err := e.At(ctx, metalog.Point{Seq: 1})
+			ended <- err
+		}()
+		<-e.timeViewer.(blocked).asked
+	}
+	if _, err := e.At(t.Context(), metalog.Point{Seq: 2}); !errors.Is(err, metalog.ErrUnavailable) || !strings.Contains(err.Error(), "2 reads of earlier states") {
+		t.Errorf("a third one: %v", err)
+	}
+	cancel()
+	for range 2 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	if len(e.slots) != 0 {
+		t.Errorf("%d places are still taken", len(e.slots))
 	}
 }

@@ -36,6 +36,9 @@ func (c *Clock) Advance(by time.Duration) {
 	c.elapsed += by
 }
 
+// IDs returns what gives ids that count up, behind a number: another log has others.
+func IDs(after uint64) func() uuid.UUID { return (&ids{last: after}).next }
+
 // ids gives ids that count up.
 type ids struct {
 	mu   sync.Mutex

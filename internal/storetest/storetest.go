@@ -39,6 +39,15 @@ func Open(tb testing.TB, change ...func(*metalog.Options)) *Store {
 	return s
 }
 
+// OpenWith opens a store in a directory that has one, as Open does in a new one.
+func OpenWith(tb testing.TB, opts metalog.Options, clock *Clock) *Store {
+	tb.Helper()
+	s := &Store{Options: opts, Clock: clock, tb: tb}
+	s.open()
+	tb.Cleanup(s.finish)
+	return s
+}
+
 func (s *Store) open() {
 	s.tb.Helper()
 	store, err := metalog.Open(s.tb.Context(), s.Options)

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/replay"
 	"github.com/metalog/metalog/views"
@@ -31,19 +32,14 @@ func Verify(tb testing.TB, opts metalog.Options) {
 		tb.Errorf("close again: %v", err)
 		return
 	}
-	if err := compareWithRebuild(ctx, opts.Path, filepath.Join(tb.TempDir(), "rebuilt.db")); err != nil {
+	if err := compareWithRebuild(ctx, opts, filepath.Join(tb.TempDir(), "rebuilt.db")); err != nil {
 		tb.Errorf("views and log disagree: %v", err)
 	}
 }
 
-func compareWithRebuild(ctx context.Context, dir, rebuilt string) (err error) {
-	log, err := eventlog.Open(filepath.Join(dir, "log"), eventlog.Options{})
+func compareWithRebuild(ctx context.Context, opts metalog.Options, rebuilt string) (err error) {
+	head, err := rebuild(ctx, opts, rebuilt)
 	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-	history, archived := replay.WithArchive(log)
-	if _, err := replay.Rebuild(ctx, history, replay.RebuildOptions{Out: rebuilt, Bases: replay.Bases{Archive: archived}}); err != nil {
 		return err
 	}
 	db, err := views.Open(views.Options{Path: rebuilt})
@@ -54,7 +50,7 @@ func compareWithRebuild(ctx context.Context, dir, rebuilt string) (err error) {
 	if err := errors.Join(checkDigest(ctx, db), db.Close()); err != nil {
 		return fmt.Errorf("rebuilt: %w", err)
 	}
-	own := filepath.Join(dir, "views.db")
+	own := filepath.Join(opts.Path, "views.db")
 	db, err = views.Open(views.Options{Path: own})
 	if err != nil {
 		return err
@@ -63,10 +59,22 @@ func compareWithRebuild(ctx context.Context, dir, rebuilt string) (err error) {
 	if err := errors.Join(checkDigest(ctx, db), db.Close()); err != nil {
 		return err
 	}
-	if head := log.Head(); got != want || got.Head() != head {
+	if got != want || got.Head() != head {
 		return fmt.Errorf("the log ends at %v\nviews   %+v\nrebuilt %+v", head, got, want)
 	}
 	return compareFiles(own, rebuilt)
+}
+
+// rebuild makes views from all records that are left, of log and archive as one, and
+// returns the head.
+func rebuild(ctx context.Context, opts metalog.Options, out string) (head events.Head, err error) {
+	log, err := eventlog.Open(filepath.Join(opts.Path, "log"), eventlog.Options{})
+	if err != nil {
+		return head, err
+	}
+	history, archived := replay.WithArchive(log)
+	_, err = replay.Rebuild(ctx, history, replay.RebuildOptions{Out: out, Bases: replay.Bases{Archive: archived}})
+	return log.Head(), errors.Join(err, log.Close())
 }
 
 // checkDigest compares what the checkpoint says of the rows with the rows.

@@ -1,9 +1,10 @@
 package bench
 
 import (
-	"context"
+	"errors"
 	"math/rand/v2"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // asOfShape is a log with snapshots as far apart as a store takes them.
-var asOfShape = benchlog.Shape{Offsets: 10, SnapshotEvents: 250_000}
+var asOfShape = benchlog.Shape{Offsets: 10, SnapshotEvents: 500_000}
 
 // BenchmarkAsOf reads a topic as it was: cold, at a seq that nobody asked for before,
 // and warm, at one that somebody did. The slowest is told too.
@@ -49,6 +50,19 @@ func BenchmarkAsOf(b *testing.B) {
 			slowest.time(func() { readAt(b, cache, at) })
 		}
 		b.ReportMetric(slowest.ms(), "max-ms")
+		b.ReportMetric(peak(), "peak-MB")
+	})
+	b.Run("cold, two at a time", func(b *testing.B) {
+		peak := watchMemory(b)
+		for b.Loop() {
+			b.StopTimer()
+			cache, one, other := open(b, b.TempDir()), seq(), seq()
+			b.StartTimer()
+			var reading sync.WaitGroup
+			reading.Go(func() { readAt(b, cache, one) })
+			reading.Go(func() { readAt(b, cache, other) })
+			reading.Wait()
+		}
 		b.ReportMetric(peak(), "peak-MB")
 	})
 	b.Run("warm", func(b *testing.B) {
@@ -93,17 +107,14 @@ func BenchmarkAsOf(b *testing.B) {
 // readAt reads a topic as it was.
 func readAt(b *testing.B, cache *replay.AsOf, seq uint64) {
 	b.Helper()
-	state, err := cache.At(context.Background(), seq)
+	state, err := cache.At(b.Context(), seq)
 	if err != nil {
-		b.Fatal(err)
+		b.Error(err)
+		return
 	}
-	topics, err := metalog.ReadViews(state.DB(), metalog.ViewsOptions{}).ListTopics(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
-	_ = topics
-	if err := state.Close(); err != nil {
-		b.Fatal(err)
+	_, err = metalog.ReadViews(state.DB(), metalog.ViewsOptions{}).ListTopics(b.Context())
+	if err := errors.Join(err, state.Close()); err != nil {
+		b.Error(err)
 	}
 }
 

@@ -27,6 +27,9 @@ type blameLine struct {
 
 // noteBlame reads all entities after the command of a seq.
 func (r *run) noteBlame(seq uint64) {
+	if r.blame == nil {
+		return
+	}
 	ctx := r.tb.Context()
 	for _, name := range []string{"a", "b", "c"} {
 		topic, err := r.GetTopic(ctx, name)

@@ -226,13 +226,13 @@ func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want err
 // actors take turns.
 var actors = []string{"", "alice", "bob"}
 
-// cause is, now and then, an event because of which a command is given, or something
-// that a caller takes for one.
+// cause is, now and then, an event because of which a command is given; its record
+// may have fewer.
 func (r *run) cause() *events.Position {
-	if !r.oneIn(6, "cause") {
+	if r.model.at.Seq == 0 || !r.oneIn(6, "cause") {
 		return nil
 	}
-	return &events.Position{Seq: uint64(1 + r.number("cause's seq", int64(r.model.at.Seq+1))), Index: int(r.number("cause's index", 2))}
+	return &events.Position{Seq: uint64(1 + r.number("cause's seq", int64(r.model.at.Seq-1))), Index: int(r.number("cause's index", 2))}
 }
 
 // note keeps what the store says of the seq that it is at.

@@ -35,6 +35,7 @@ func TestScripts(t *testing.T) {
 			"sameevents": sameEvents,
 			"timeof":     timeOf,
 			"longline":   longLine,
+			"readme":     readme,
 			"damage":     damage,
 			"withoutids": withoutIDs,
 			"cutlines":   cutLines,
