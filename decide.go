@@ -132,6 +132,9 @@ func (d *decision) exists(what string, revision uint64, err error) (bool, error)
 
 // run has cmd decide and checks what a decide can't forget.
 func (d *decision) run(cmd Command) error {
+	if c := d.cause; c != nil && (c.Seq == 0 || c.Seq >= d.seq || c.Index < 0) {
+		return events.Errorf(events.CodeInvalid, "cause %s: there is no such event yet; name one that was before the command", c)
+	}
 	if err := cmd.decide(d); err != nil {
 		return err
 	}

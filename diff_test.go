@@ -44,6 +44,15 @@ func entitiesAt(t *testing.T, s *storetest.Store, seq uint64) map[string]storete
 	return entities
 }
 
+func entitiesOf(t *testing.T, s *storetest.Store, seqs []uint64) map[uint64]map[string]storetest.Entity {
+	t.Helper()
+	entities := map[uint64]map[string]storetest.Entity{}
+	for _, seq := range seqs {
+		entities[seq] = entitiesAt(t, s, seq)
+	}
+	return entities
+}
+
 // In the middle of cascades rows are out of sight, or mean something else, without
 // having changed: a diff shows what reads show there.
 func TestDiffInCascades(t *testing.T) {
@@ -78,9 +87,10 @@ func TestDiffInCascades(t *testing.T) {
 		t.Fatalf("the cascade took %d records; it is to take some", last-before)
 	}
 	seqs := []uint64{first, before, before + 1, before + 2, last}
+	entities := entitiesOf(t, s, seqs)
 	for i, from := range seqs {
 		for _, to := range seqs[i+1:] {
-			want := storetest.Differences(entitiesAt(t, s, from), entitiesAt(t, s, to))
+			want := storetest.Differences(entities[from], entities[to])
 			if got := diffLines(t, s, from, to); !slices.Equal(got, want) {
 				t.Errorf("from %d to %d: %s", from, to, onlyIn(got, want))
 			}
@@ -108,8 +118,9 @@ func TestDiffWhileABrokerGoes(t *testing.T) {
 	if last < before+2 {
 		t.Fatalf("the cascade took %d records; it is to take some", last-before)
 	}
+	entities := entitiesOf(t, s, []uint64{before, before + 1, last})
 	for _, seqs := range [][2]uint64{{before, before + 1}, {before + 1, last}, {last, before + 1}, {before, last}} {
-		want := storetest.Differences(entitiesAt(t, s, seqs[0]), entitiesAt(t, s, seqs[1]))
+		want := storetest.Differences(entities[seqs[0]], entities[seqs[1]])
 		if got := diffLines(t, s, seqs[0], seqs[1]); !slices.Equal(got, want) {
 			t.Errorf("from %d to %d: %s", seqs[0], seqs[1], onlyIn(got, want))
 		}

@@ -99,7 +99,11 @@ const (
 
 // followHistory keeps the index of history current.
 func (s *Store) followHistory(ctx context.Context) {
-	h, err := s.historian(ctx)
+	var h replay.Historian
+	err := s.waitVisible(ctx, 1) // which says what log it is
+	if err == nil {
+		h, err = s.historian(ctx)
+	}
 	for err == nil {
 		err = s.history.Wait(ctx, h.Index.Seq()+1)
 		pause := indexInterval

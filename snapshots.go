@@ -145,9 +145,11 @@ func (s *Store) takeSnapshots(ctx context.Context) {
 	}
 	for s.awaitSnapshotDue(ctx, last) == nil {
 		began := time.Now()
-		snap, err := s.CreateSnapshot(ctx)
-		last = snap
-		if err != nil && ctx.Err() == nil {
+		last, err = s.CreateSnapshot(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
 			s.opts.Logger.Error("snapshot", "err", err)
 			at := s.db.Checkpoint()
 			last = Snapshot{Seq: at.Seq, Events: at.Events}
@@ -155,6 +157,7 @@ func (s *Store) takeSnapshots(ctx context.Context) {
 		select {
 		case <-time.After(snapshotRest * time.Since(began)):
 		case <-ctx.Done():
+			return
 		}
 	}
 }

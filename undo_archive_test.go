@@ -8,36 +8,29 @@ import (
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/storetest"
 )
 
-// openArchiving opens a store of small segments with an archive. Its log gets
-// shortened, so that nothing is left that its views could be compared with.
-func openArchiving(t *testing.T) *metalog.Store {
+// openDeleted opens a store with an archive, small segments, a topic that was deleted
+// and much that came after it.
+func openDeleted(t *testing.T) *storetest.Store {
 	t.Helper()
-	s, err := metalog.Open(t.Context(), metalog.Options{Path: t.TempDir(), ArchiveTo: t.TempDir(), SegmentSize: 4096, SweepInterval: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t, func(o *metalog.Options) { o.ArchiveTo, o.SegmentSize = t.TempDir(), 4096 })
 	for _, cmd := range []metalog.Command{
 		broker(1),
 		metalog.CreateTopic{Name: "orders", Partitions: 1, ReplicationFactor: 1, Assignments: []metalog.TopicAssignment{{Replicas: events.BrokerIDs{1}}}},
 		segment("orders", 0, "s", 0, 9), metalog.CreateGroup{ID: "g"}, commit("g", "orders", 0, 5), metalog.DeleteTopic{Name: "orders"},
 	} {
-		if _, err := s.Execute(t.Context(), cmd, metalog.CommandOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		s.Must(cmd)
 	}
 	for i := range 20 {
-		if _, err := s.CreateGroup(t.Context(), metalog.CreateGroup{ID: fmt.Sprint(i, strings.Repeat("x", 1000))}); err != nil {
-			t.Fatal(err)
-		}
+		s.Must(metalog.CreateGroup{ID: fmt.Sprint(i, strings.Repeat("x", 1000))})
 	}
 	return s
 }
 
 // archive moves to the archive what can be.
-func archive(t *testing.T, s *metalog.Store) (snapshot, first uint64) {
+func archive(t *testing.T, s *storetest.Store) (snapshot, first uint64) {
 	t.Helper()
 	snap, err := s.CreateSnapshot(t.Context())
 	if err != nil {
@@ -53,7 +46,7 @@ func archive(t *testing.T, s *metalog.Store) (snapshot, first uint64) {
 // A record that was moved to the archive is undone as one in the log.
 func TestUndoOfWhatIsArchived(t *testing.T) {
 	t.Parallel()
-	s := openArchiving(t)
+	s := openDeleted(t)
 	const deleted = 7
 	if _, first := archive(t, s); first <= deleted {
 		t.Fatalf("the log still begins at seq %d", first)
@@ -76,7 +69,7 @@ func TestUndoOfWhatIsArchived(t *testing.T) {
 // gone.
 func TestUndoOfWhatIsPruned(t *testing.T) {
 	t.Parallel()
-	s := openArchiving(t)
+	s := openDeleted(t)
 	snapshot, _ := archive(t, s)
 	report, err := s.PruneArchive(t.Context(), metalog.PruneOptions{BeforeSnapshot: snapshot})
 	if err != nil || report.FirstSeq < 3 {

@@ -69,7 +69,7 @@ func TestReadAheadErrorComesInItsPlace(t *testing.T) {
 				seen = rec.Seq
 			}
 		}
-		if seen != last || failed != damage {
+		if seen != last || !errors.Is(failed, damage) {
 			t.Errorf("log to %d: %d records, then %v", last, seen, failed)
 		}
 	}

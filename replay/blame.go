@@ -89,7 +89,7 @@ func (b *blaming) blame(ctx context.Context, entity string) (BlameReport, error)
 	case *partitionFold:
 		err = b.completePartition(ctx, s, f, l)
 	case *transactionFold:
-		err = b.completeTransaction(ctx, f, l)
+		err = b.dropGroups(ctx, f, l, b.to+1)
 	case *offsetFold:
 		err = b.offset(ctx, s, l)
 	}
@@ -144,7 +144,14 @@ func (b *blaming) fold(ctx context.Context, s *subject, l *ledger) error {
 		q.Types = append(q.Types, t.String())
 		wide.also[t] = wholeEntity[t]
 	}
-	return b.each(ctx, &wide, q, l.take)
+	return b.each(ctx, &wide, q, func(e events.EventView) error {
+		if f, ok := l.fold.(*transactionFold); ok {
+			if err := b.dropGroups(ctx, f, l, e.Seq); err != nil {
+				return err
+			}
+		}
+		return l.take(e)
+	})
 }
 
 // wholeEntity are types of events that change a part of an entity by changing all of

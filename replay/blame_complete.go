@@ -95,31 +95,45 @@ func (b *blaming) completeLeader(ctx context.Context, f *partitionFold, l *ledge
 	return l.set("leader", events.NoLeader, *ended)
 }
 
-// completeTransaction takes groups out that were deleted: no event of the
-// transaction says so.
-func (b *blaming) completeTransaction(ctx context.Context, f *transactionFold, l *ledger) error {
-	if f.txn == nil {
-		return nil
-	}
-	for _, g := range append([]events.GroupRef(nil), f.groups...) {
-		e, found, err := b.h.Index.Entity(g.Identity())
-		if err != nil {
+// dropGroups takes groups out of a transaction that were deleted before a seq: no
+// event of the transaction says so.
+func (b *blaming) dropGroups(ctx context.Context, f *transactionFold, l *ledger, before uint64) error {
+	for {
+		first, err := b.firstDeleted(f.groups, before)
+		if err != nil || first == nil {
 			return err
 		}
-		if !found || e.To == 0 || e.To > b.to {
-			continue
-		}
-		s := &subject{entity: g.Entity().String(), kind: ofGroup, of: []history.Entity{e}}
+		s := &subject{entity: first.Entity().String(), kind: ofGroup, of: []history.Entity{first.at}}
 		deleted, err := b.newest(ctx, s, 1, events.TypeGroupDeleted)
 		if err != nil || len(deleted) == 0 {
 			return err
 		}
-		f.removeGroup(g)
-		if err := l.set("groups", f.txn.Groups, deleted[0]); err != nil {
+		f.removeGroup(first.GroupRef)
+		if err := l.update(f.object(), deleted[0]); err != nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// deletedGroup is a group of a transaction, and what the index says of it.
+type deletedGroup struct {
+	events.GroupRef
+	at history.Entity
+}
+
+// firstDeleted returns the group of some that was deleted first, before a seq; nil if
+// none was.
+func (b *blaming) firstDeleted(groups []events.GroupRef, before uint64) (first *deletedGroup, err error) {
+	for _, g := range groups {
+		e, found, err := b.h.Index.Entity(g.Identity())
+		if err != nil {
+			return nil, err
+		}
+		if found && e.To != 0 && e.To < before && (first == nil || e.To < first.at.To) {
+			first = &deletedGroup{g, e}
+		}
+	}
+	return first, nil
 }
 
 // offset blames the last commit or reset, which sets all of an offset.

@@ -268,3 +268,28 @@ func TestRebuildGoesOnToALaterSeq(t *testing.T) {
 		t.Errorf("%+v, want from snapshot %d", late, snap.Seq)
 	}
 }
+
+// A store rebuilds once at a time: each takes its share of memory.
+func TestOneRebuildAtATime(t *testing.T) {
+	dir := benchlog.Clone(t, benchlog.Shape{Events: 10_000, Offsets: 1})
+	store, err := metalog.Open(t.Context(), metalog.Options{Path: dir, SweepInterval: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	order := metalog.RebuildOrder{Out: filepath.Join(t.TempDir(), "one.db")}
+	other := metalog.RebuildOrder{Out: filepath.Join(t.TempDir(), "other.db")}
+	told := 0
+	order.Progress = func(metalog.RebuildProgress) {
+		told++
+		if _, err := store.Rebuild(t.Context(), other); !errors.Is(err, events.ErrUnavailable) || !strings.Contains(err.Error(), "another rebuild is under way") {
+			t.Errorf("beside another one: %v", err)
+		}
+	}
+	if _, err := store.Rebuild(t.Context(), order); err != nil || told == 0 {
+		t.Errorf("told %d times, %v", told, err)
+	}
+	if _, err := store.Rebuild(t.Context(), other); err != nil {
+		t.Errorf("after the other one: %v", err)
+	}
+}

@@ -31,6 +31,7 @@ type logCheck struct {
 	last    eventlog.Located   // without its bytes
 	types   map[string]uint64  // counts events, if not nil
 	buf     []byte             // what a record is encoded into, used again
+	decoder events.Decoder
 }
 
 func newLogCheck(report *VerifyReport) *logCheck {
@@ -112,7 +113,7 @@ func place(at eventlog.Located) *Place {
 
 // record checks what the frame holds.
 func (c *logCheck) record(at eventlog.Located) {
-	rec, err := at.Record()
+	rec, err := at.RecordBy(&c.decoder)
 	if err != nil {
 		c.sound = false
 		c.report.find(FindingRecord, place(at), "%v", err)

@@ -3,6 +3,7 @@ package views
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/metalog/metalog/events"
 )
@@ -19,7 +20,6 @@ type loader struct {
 	rows  map[string]*loadedRow
 	spare []loadedRow // made at once, not used yet
 	bytes int64       // about what the rows take in memory
-	space []byte      // for values on their way into rows
 
 	unordered []*loadedRow // not in the active layer as they are now
 	gathered  int64        // bytes of those
@@ -145,23 +145,43 @@ func (r *Reader) order() {
 	l.unordered, l.gathered = l.unordered[:0], 0
 }
 
-// hash brings the digest up to date.
+// hashAlone is up to how many rows one processor hashes.
+const hashAlone = 2048
+
+// hash brings the digest up to date. It is a sum, so two processors can make it up.
 func (r *Reader) hash() {
 	if r.loader == nil {
 		return
 	}
-	for _, row := range r.loader.unhashed {
+	rows := r.loader.unhashed
+	var halves [2]events.Hash
+	var other sync.WaitGroup
+	if half := len(rows) / 2; len(rows) > hashAlone {
+		other.Go(func() { halves[1] = changeOf(rows[half:]) })
+		halves[0] = changeOf(rows[:half])
+	} else {
+		halves[0] = changeOf(rows)
+	}
+	other.Wait()
+	addHash(&r.at.Digest, halves[0])
+	addHash(&r.at.Digest, halves[1])
+	clear(rows)
+	r.loader.unhashed = rows[:0]
+}
+
+// changeOf returns by what the digest changes with rows, and notes that it has.
+func changeOf(rows []*loadedRow) (change events.Hash) {
+	for _, row := range rows {
 		if row.inDigest {
-			subHash(&r.at.Digest, row.term)
+			subHash(&change, row.term)
 		}
 		if row.inDigest = row.value != nil; row.inDigest {
 			row.term = rowHash(row.key, row.value)
-			addHash(&r.at.Digest, row.term)
+			addHash(&change, row.term)
 		}
 		row.unhashed = false
 	}
-	clear(r.loader.unhashed)
-	r.loader.unhashed = r.loader.unhashed[:0]
+	return change
 }
 
 // replaceLoaded is replace while loading.

@@ -54,6 +54,19 @@ func TestLoadSameRows(t *testing.T) {
 	})
 }
 
+// Many rows between two digests are hashed on two processors.
+func TestLoadSameDigestOfMany(t *testing.T) {
+	loadAndNot(t, func(t *testing.T, tx *Tx) {
+		for round := range 3 {
+			for i := range hashAlone + 1 + 100*round {
+				must(t, tx.put(bucketSegments.key().string(fmt.Sprint(i)), []byte(fmt.Sprint(round))))
+			}
+			must(t, tx.remove(bucketSegments.key().string(fmt.Sprint(round))))
+			tx.Digest()
+		}
+	})
+}
+
 // A state that was sealed while loading stays as it was, whatever is written later:
 // into rows of the same length, too.
 func TestLoadLeavesSealedStates(t *testing.T) {

@@ -54,7 +54,6 @@ type Block struct {
 func (m *Manifest) Head() events.Head { return events.Head{Seq: m.LastSeq, Hash: m.LastHash} }
 
 // records is how many records the file has.
-func (m *Manifest) records() uint64 { return m.LastSeq - m.FirstSeq + 1 }
 
 func (m *Manifest) name() name { return name{m.FirstSeq, m.LastSeq, hashPrefix(m.LastHash)} }
 

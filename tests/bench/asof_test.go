@@ -16,7 +16,7 @@ import (
 )
 
 // asOfShape is a log with snapshots as far apart as a store takes them.
-var asOfShape = benchlog.Shape{Offsets: 10, SnapshotEvents: 250_000}
+var asOfShape = benchlog.Shape{Offsets: 10, SnapshotEvents: 500_000}
 
 // BenchmarkAsOf reads a topic as it was: cold, at a seq that nobody asked for before,
 // and warm, at one that somebody did. The slowest is told too.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -66,7 +67,10 @@ func (s *subject) run(t *testing.T, config childConfig, watch func(kind, *os.Pro
 	s.history.late = false
 	clear(s.history.count)
 	limit := patience + time.Duration(config.Fill)*patiencePerRecord
-	hangs := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
+	hangs := time.AfterFunc(limit, func() {
+		_ = cmd.Process.Signal(syscall.SIGQUIT) // says where it hangs, and ends it
+		time.AfterFunc(patience/10, func() { _ = cmd.Process.Kill() })
+	})
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		watch(s.history.add(lines.Text()), cmd.Process)
 	}

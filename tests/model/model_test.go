@@ -83,10 +83,10 @@ func (r *run) steps() map[string]func(*rapid.T) {
 		"export":   func(*rapid.T) { r.exportStep() },
 		"archive":  func(*rapid.T) { r.archiveStep() },
 	}
-	for name, commands := range r.commandSteps() {
+	for name, command := range r.commandSteps() {
 		steps[name] = func(*rapid.T) {
 			for range 1 + r.number("more", 4) {
-				commands()
+				command()
 			}
 			r.compare()
 		}
@@ -94,7 +94,7 @@ func (r *run) steps() map[string]func(*rapid.T) {
 	return steps
 }
 
-// commandSteps are the steps that give commands.
+// commandSteps each give a command or two.
 func (r *run) commandSteps() map[string]func() {
 	return map[string]func(){
 		"topic":       r.topicStep,
@@ -217,20 +217,22 @@ func (r *run) execute(cmd metalog.Command, opts metalog.CommandOptions, want err
 	}
 	r.last, r.lastOptions, r.model.at = cmd, opts, result
 	r.note()
-	r.noteBlame(result.Seq)
+	if r.blame != nil {
+		r.noteBlame(result.Seq)
+	}
 	return true
 }
 
 // actors take turns.
 var actors = []string{"", "alice", "bob"}
 
-// cause is, now and then, an event because of which a command is given, or something
-// that a caller takes for one.
+// cause is, now and then, an event because of which a command is given; its record
+// may have fewer.
 func (r *run) cause() *events.Position {
-	if !r.oneIn(6, "cause") {
+	if r.model.at.Seq == 0 || !r.oneIn(6, "cause") {
 		return nil
 	}
-	return &events.Position{Seq: uint64(1 + r.number("cause's seq", int64(r.model.at.Seq+1))), Index: int(r.number("cause's index", 2))}
+	return &events.Position{Seq: uint64(1 + r.number("cause's seq", int64(r.model.at.Seq-1))), Index: int(r.number("cause's index", 2))}
 }
 
 // note keeps what the store says of the seq that it is at.

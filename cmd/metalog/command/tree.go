@@ -131,12 +131,7 @@ func (p *treePrinter) event(e metalog.TreeEvent) error {
 	if detail != "" {
 		line += " " + detail
 	}
-	if e.Depth == 0 || !e.Derived {
-		line += fmt.Sprintf("  (%s%s, %s)", becauseText(e), cellText(actorText(e.Actor)), e.Time)
-	}
-	if p.isAsked(e) {
-		line += p.bold("  ◀", true)
-	}
+	line += p.origin(e)
 	p.draw(e.Depth, e.Last, line)
 	return nil
 }
@@ -149,9 +144,7 @@ func (p *treePrinter) sum(r run, count int, last metalog.TreeEvent) error {
 	if !r.mixed {
 		line += " " + cellText(first.Entity)
 	}
-	if p.isAsked(first) {
-		line += p.bold("  ◀", true)
-	}
+	line += p.origin(first)
 	p.draw(first.Depth, last.Last, line)
 	return nil
 }
@@ -181,6 +174,17 @@ func (p *treePrinter) bold(s string, when bool) string {
 		return s
 	}
 	return "\x1b[1m" + s + "\x1b[0m"
+}
+
+// origin ends a line: who did what a command asked for, and whether it was asked for.
+func (p *treePrinter) origin(e metalog.TreeEvent) (text string) {
+	if e.Depth == 0 || !e.Derived {
+		text = fmt.Sprintf("  (%s%s, %s)", becauseText(e), cellText(actorText(e.Actor)), e.Time)
+	}
+	if p.isAsked(e) {
+		text += p.bold("  ◀", true)
+	}
+	return text
 }
 
 // becauseText says what caused an event that stands on top: that is shown elsewhere,
