@@ -32,11 +32,12 @@ type packKey struct {
 type packed struct {
 	eventlog.Pack
 	of     name
+	file   string // of that name
 	offset int64
 }
 
-func (p packed) located(i int) eventlog.Located {
-	return eventlog.Located{Frame: p.Frames[i], Segment: p.of.data(), Offset: p.offset + p.Offsets[i]}
+func (p *packed) located(i int) eventlog.Located {
+	return eventlog.Located{Frame: p.Frames[i], Segment: p.file, Offset: p.offset + p.Offsets[i]}
 }
 
 // maxPack is the most that a block can take decompressed.
@@ -50,26 +51,31 @@ var decoder = sync.OnceValue(func() *zstd.Decoder {
 	return d
 })
 
-// unpack restores block i of a file from its bytes.
-func (a *Archive) unpack(m *Manifest, i int, compressed []byte) (packed, error) {
+// plains are buffers of what was decompressed.
+var plains = sync.Pool{New: func() any { return new([]byte) }}
+
+// unpack restores block i of a file from its bytes, into the memory of used.
+func (a *Archive) unpack(m *Manifest, i int, compressed []byte, used eventlog.Pack) (packed, error) {
 	b := m.Blocks[i]
 	end, _ := m.blockEnd(i)
-	plain, err := decoder().DecodeAll(compressed, nil)
-	if err != nil {
+	plain := plains.Get().(*[]byte)
+	defer plains.Put(plain)
+	var err error
+	if *plain, err = decoder().DecodeAll(compressed, (*plain)[:0]); err != nil {
+		*plain = nil
 		return packed{}, a.damaged(m.name(), b.FirstSeq, b.Offset, "the block can't be decompressed: %v", err)
 	}
-	pack, err := eventlog.Unpack(plain, end-b.Offset)
-	if err != nil {
+	if err := used.Unpack(*plain, end-b.Offset); err != nil {
 		return packed{}, a.damaged(m.name(), b.FirstSeq, b.Offset, "%v", err)
 	}
 	last := m.LastSeq
 	if i+1 < len(m.Blocks) {
 		last = m.Blocks[i+1].FirstSeq - 1
 	}
-	if pack.Frames[0].Seq != b.FirstSeq || pack.Last().Seq != last {
-		return packed{}, a.damaged(m.name(), b.FirstSeq, b.Offset, "the block has seqs %d to %d, and should have %d to %d", pack.Frames[0].Seq, pack.Last().Seq, b.FirstSeq, last)
+	if used.Frames[0].Seq != b.FirstSeq || used.Last().Seq != last {
+		return packed{}, a.damaged(m.name(), b.FirstSeq, b.Offset, "the block has seqs %d to %d, and should have %d to %d", used.Frames[0].Seq, used.Last().Seq, b.FirstSeq, last)
 	}
-	return packed{pack, m.name(), b.Offset}, nil
+	return packed{used, m.name(), m.File(), b.Offset}, nil
 }
 
 // block returns a block of a file, by way of the cache.
@@ -83,7 +89,7 @@ func (a *Archive) block(ctx context.Context, m *Manifest, i int) (packed, error)
 	if err != nil {
 		return packed{}, err
 	}
-	p, err := a.unpack(m, i, compressed)
+	p, err := a.unpack(m, i, compressed, eventlog.Pack{})
 	if err == nil {
 		a.packs.add(key, p)
 	}
@@ -230,7 +236,7 @@ func (a *Archive) through(ctx context.Context, m *Manifest, i int) iter.Seq2[pac
 				yield(packed{}, a.cutOff(m, i, err))
 				return
 			}
-			p, err := a.unpack(m, i, compressed)
+			p, err := a.unpack(m, i, compressed, eventlog.Pack{})
 			if !yield(p, err) || err != nil {
 				return
 			}

@@ -45,7 +45,7 @@ type segmentWriter struct {
 	packer  eventlog.Packer
 	plain   []byte // a pack, used again
 	segment hash.Hash
-	entry   []byte // used again
+	entries []byte // of the block; used again
 	encoder *zstd.Encoder
 }
 
@@ -94,9 +94,8 @@ func (w *segmentWriter) add(at eventlog.Located) error {
 	for i := range w.outline.Facts {
 		w.types[w.outline.Facts[i].Type]++
 	}
-	w.entry = eventlog.AppendEntry(w.entry[:0], at.Frame)
-	w.segment.Write(w.entry) // never fails
-	m.SegmentBytes += int64(len(w.entry))
+	w.entries = eventlog.AppendEntry(w.entries, at.Frame)
+	m.SegmentBytes += eventlog.EntrySize(at.Frame)
 	m.LastSeq, m.LastHash, m.LastTime = at.Seq, at.Hash, at.Time
 	if w.packer.Size() >= blockBytes {
 		w.endBlock()
@@ -108,6 +107,8 @@ func (w *segmentWriter) endBlock() {
 	if w.packer.Size() == 0 {
 		return
 	}
+	w.segment.Write(w.entries) // never fails
+	w.entries = w.entries[:0]
 	w.plain = w.packer.AppendTo(w.plain[:0])
 	w.data = w.encoder.EncodeAll(w.plain, w.data)
 	w.packer.Reset()
@@ -183,7 +184,8 @@ func (a *Archive) check(ctx context.Context, m *Manifest) error {
 }
 
 // Checked yields the frames of a file, and checks all that the manifest tells of it
-// but for the types of the events. The first thing that is wrong ends it.
+// but for the types of the events. The first thing that is wrong ends it. A frame's
+// bytes are good until the next one only.
 func (a *Archive) Checked(ctx context.Context, m *Manifest) iter.Seq2[eventlog.Located, error] {
 	return func(yield func(eventlog.Located, error) bool) {
 		data, err := a.read(ctx, m, 0, -1)
@@ -234,13 +236,15 @@ type fileCheck struct {
 	at      events.Head // behind the last block
 	time    events.Time
 	segment hash.Hash
+	used    eventlog.Pack // its memory is used again
 }
 
 func (c *fileCheck) block(i int, data []byte) (packed, error) {
-	p, err := c.unpack(c.m, i, data)
+	p, err := c.unpack(c.m, i, data, c.used)
 	if err != nil {
 		return p, err
 	}
+	c.used = p.Pack
 	b, first := c.m.Blocks[i], p.Frames[0]
 	if first.Prev != c.at.Hash {
 		return p, c.damaged(c.m.name(), b.FirstSeq, b.Offset, "the record was made after another seq %d than the one that stands before it", c.at.Seq)

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"github.com/metalog/metalog/events"
 )
@@ -81,12 +82,20 @@ func (p Pack) Last() events.Head {
 // ErrCorrupt for bytes that are no pack. That they are the pack which was made is
 // for the caller to see, by the hash of the last frame.
 func Unpack(b []byte, size int64) (Pack, error) {
-	u := unpacking{rest: b, out: make([]byte, 0, size)}
-	pack, ok := u.run(size)
-	if !ok {
-		return Pack{}, events.Errorf(events.CodeCorrupt, "the packed frames can't be restored")
+	var p Pack
+	err := p.Unpack(b, size)
+	return p, err
+}
+
+// Unpack does as the function does, and uses the memory of the frames that p had.
+func (p *Pack) Unpack(b []byte, size int64) error {
+	u := unpacking{rest: b, out: slices.Grow(p.Entries[:0], int(size))}
+	pack := Pack{Frames: p.Frames[:0], Offsets: p.Offsets[:0]}
+	if !u.run(size, &pack) {
+		return events.Errorf(events.CodeCorrupt, "the packed frames can't be restored")
 	}
-	return pack, nil
+	*p = pack
+	return nil
 }
 
 // unpacking is one run of Unpack.
@@ -116,48 +125,49 @@ func (u *unpacking) bytes(n uint64) []byte {
 	return b
 }
 
-func (u *unpacking) run(size int64) (Pack, bool) {
+func (u *unpacking) run(size int64, pack *Pack) bool {
 	at := events.Head{Seq: u.uvarint() - 1}
 	copy(at.Hash[:], u.bytes(uint64(len(at.Hash))))
 	frames := u.uvarint()
 	if u.bad || frames == 0 || frames > uint64(len(u.rest)) {
-		return Pack{}, false
+		return false
 	}
 	heads := unpacking{rest: u.rest}
 	for range 3 * frames {
 		u.uvarint()
 	}
-	pack := Pack{Frames: make([]Frame, 0, frames), Offsets: make([]int64, 0, frames)}
+	pack.Frames, pack.Offsets = slices.Grow(pack.Frames, int(frames)), slices.Grow(pack.Offsets, int(frames))
 	var t events.Time
 	for range frames {
 		rest := u.bytes(heads.uvarint())
 		group := at.Seq + 1 - heads.uvarint()
 		t += events.Time(heads.uvarint())
 		if u.bad || heads.bad || len(rest) > events.MaxRecordBytes {
-			return Pack{}, false
+			return false
 		}
 		pack.Offsets = append(pack.Offsets, int64(len(u.out)))
-		f, ok := u.frame(at, group, t, rest)
+		f, ok := u.frame(at, group, t, rest, size)
 		if !ok {
-			return Pack{}, false
+			return false
 		}
 		pack.Frames = append(pack.Frames, f)
 		at = events.Head{Seq: f.Seq, Hash: f.Hash}
 	}
 	pack.Entries = u.out
-	return pack, len(u.rest) == 0 && int64(len(u.out)) == size
+	return len(u.rest) == 0 && int64(len(u.out)) == size
 }
 
 // frame restores the frame that follows at, behind those that are there. They
 // keep the memory: there is no more than was asked for.
-func (u *unpacking) frame(at events.Head, group uint64, t events.Time, rest []byte) (Frame, bool) {
+func (u *unpacking) frame(at events.Head, group uint64, t events.Time, rest []byte, size int64) (Frame, bool) {
 	length := headerBytes + events.JoinedSize(at.Seq+1, t, rest)
-	if int64(len(u.out))+entrySize(length) > int64(cap(u.out)) {
+	if int64(len(u.out))+entrySize(length) > size {
 		return Frame{}, false
 	}
 	u.out = binary.AppendUvarint(u.out, uint64(length))
 	begin := len(u.out)
-	u.out = append(u.out, make([]byte, headerBytes)...)
+	var header [headerBytes]byte
+	u.out = append(u.out, header[:]...)
 	u.out = events.JoinRecord(u.out, at.Seq+1, t, at.Hash, rest)
 	b := u.out[begin:len(u.out):len(u.out)]
 	putHeader(b, group)
