@@ -15,6 +15,7 @@ type criteria struct {
 	Actor        string
 	Derived      *bool
 	Cause        EventRef
+	Limit        int
 }
 
 // filter is criteria made ready for one pass.
@@ -31,6 +32,9 @@ type filter struct {
 // back before the first record that is left: an answer from there on would pass for
 // a whole one.
 func (c criteria) prepare(ctx context.Context, log eventlog.Reader, head uint64) (f filter, err error) {
+	if c.Limit < 0 {
+		return f, events.Errorf(events.CodeInvalid, "limit %d: want a number of events, or 0 for all", c.Limit)
+	}
 	if err := c.areThere(log); err != nil {
 		return f, err
 	}

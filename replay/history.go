@@ -159,7 +159,7 @@ type pass struct {
 }
 
 func (h Historian) pass(ctx context.Context, q *HistoryQuery, s *subject, head uint64) (*pass, error) {
-	c := criteria{q.From, q.To, q.Since, q.Until, q.Types, q.Actor, q.Derived, q.Cause}
+	c := criteria{q.From, q.To, q.Since, q.Until, q.Types, q.Actor, q.Derived, q.Cause, q.Limit}
 	f, err := c.prepare(ctx, h.Log, head)
 	if err != nil {
 		return nil, err
