@@ -10,7 +10,9 @@ import (
 	"github.com/metalog/metalog/replay"
 )
 
-// MetadataStore is all that the store does. [Store] implements it in process,
+// MetadataStore is what brokers and controllers need of the store; what looks after its
+// files and its past (diff, undo, snapshots, backups, archive, verification) are methods
+// that [Store] and client.Client have besides. [Store] implements it in process,
 // client.Client over NATS: a broker that starts with one moves to the other by
 // changing one line. All methods are safe for concurrent use.
 type MetadataStore interface {
