@@ -135,7 +135,7 @@ func (r *archiveRun) begin(ctx context.Context) (*archive.Archive, error) {
 		return nil, err
 	}
 	r.archive.Use(a)
-	return a, nil
+	return a, r.file.SetArchive(a.String())
 }
 
 // add writes some segments, at the same time, and makes them part of the archive in

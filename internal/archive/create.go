@@ -57,14 +57,6 @@ func mayCreate(ctx context.Context, place Place, opts Options) error {
 	return events.Errorf(events.CodeConflict, "archive %s: it holds something else (%s); name a place that is empty or not there", place, items[0].Name)
 }
 
-func putState(ctx context.Context, place Place, state State) error {
-	data, err := state.encode()
-	if err != nil {
-		return err
-	}
-	return place.Put(ctx, stateFile, writing(data))
-}
-
 // begin checks that the log may write to the archive, and notes its epoch.
 func (a *Archive) begin(ctx context.Context, epoch uint64) error {
 	a.writing.Lock()
