@@ -43,12 +43,15 @@ func command(cmd metalog.Command, opts ...metalog.CommandOption) func(context.Co
 // readEvents makes a call of Events that gathers what it yields.
 func readEvents(query metalog.EventQuery) func(context.Context, metalog.MetadataStore) (any, error) {
 	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
-		list := []events.EventView{}
-		for e, err := range s.Events(ctx, query) {
-			if err != nil {
-				return list, err
+		list, selected := []events.EventView{}, s.Events(ctx, query)
+		for range 2 { // each range begins anew
+			list = list[:0]
+			for e, err := range selected {
+				if err != nil {
+					return list, err
+				}
+				list = append(list, e)
 			}
-			list = append(list, e)
 		}
 		return list, nil
 	}

@@ -16,8 +16,8 @@ import (
 // page.
 func (c *Client) Events(ctx context.Context, query metalog.EventQuery) iter.Seq2[events.EventView, error] {
 	return func(yield func(events.EventView, error) bool) {
-		for {
-			page, err := ask(ctx, c.reads, wire.ReadEvents, query)
+		for q := query; ; {
+			page, err := ask(ctx, c.reads, wire.ReadEvents, q)
 			if err != nil {
 				yield(events.EventView{}, err)
 				return
@@ -32,14 +32,14 @@ func (c *Client) Events(ctx context.Context, query metalog.EventQuery) iter.Seq2
 					return
 				}
 			}
-			full := query.Limit != 0 && len(page.Events) >= query.Limit
+			full := q.Limit != 0 && len(page.Events) >= q.Limit
 			if page.Next == 0 || full {
 				return
 			}
-			if query.Limit != 0 {
-				query.Limit -= len(page.Events)
+			if q.Limit != 0 {
+				q.Limit -= len(page.Events)
 			}
-			query.From, query.To = page.Next, page.To
+			q.From, q.To = page.Next, page.To
 		}
 	}
 }

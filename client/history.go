@@ -11,50 +11,55 @@ import (
 // History implements [metalog.EventReader]. It asks for a page at a time; the head
 // is that of the first one.
 func (c *Client) History(ctx context.Context, query metalog.HistoryQuery) iter.Seq2[metalog.TreeEvent, error] {
-	return pages(wire.ReadHistory.Op, func() (page wire.TreePage, more bool, err error) {
-		if page, err = askLong(ctx, c, wire.ReadHistory, query); err != nil {
-			return page, false, err
+	return func(yield func(metalog.TreeEvent, error) bool) {
+		for q := query; ; {
+			page, err := askLong(ctx, c, wire.ReadHistory, q)
+			if !yieldTree(wire.ReadHistory.Op, page, err, yield) {
+				return
+			}
+			full := q.Limit != 0 && len(page.Events) >= q.Limit
+			if page.After == nil || full {
+				return
+			}
+			if q.Limit != 0 {
+				q.Limit -= len(page.Events)
+			}
+			q.After, q.To = page.After, page.To
 		}
-		full := query.Limit != 0 && len(page.Events) >= query.Limit
-		if query.Limit != 0 {
-			query.Limit -= len(page.Events)
-		}
-		query.After, query.To = page.After, page.To
-		return page, page.After != nil && !full, nil
-	})
+	}
 }
 
 // Cascade implements [metalog.EventReader]. It asks for a page at a time.
 func (c *Client) Cascade(ctx context.Context, query metalog.CascadeQuery) iter.Seq2[metalog.TreeEvent, error] {
-	return pages(wire.ReadCascade.Op, func() (page wire.TreePage, more bool, err error) {
-		page, err = askLong(ctx, c, wire.ReadCascade, query)
-		query.After = page.After
-		return page, page.After != nil, err
-	})
-}
-
-// pages yields the events of pages until next says that there is no more.
-func pages(op string, next func() (page wire.TreePage, more bool, err error)) iter.Seq2[metalog.TreeEvent, error] {
 	return func(yield func(metalog.TreeEvent, error) bool) {
-		for more := true; more; {
-			var page wire.TreePage
-			var err error
-			if page, more, err = next(); err != nil {
-				yield(metalog.TreeEvent{}, err)
+		for q := query; ; {
+			page, err := askLong(ctx, c, wire.ReadCascade, q)
+			if !yieldTree(wire.ReadCascade.Op, page, err, yield) || page.After == nil {
 				return
 			}
-			for _, encoded := range page.Events {
-				var e metalog.TreeEvent
-				if err := decode(nil, encoded, &e); err != nil {
-					yield(e, unreadable(op, err))
-					return
-				}
-				if !yield(e, nil) {
-					return
-				}
-			}
+			q.After = page.After
 		}
 	}
+}
+
+// yieldTree yields the events of a page, or the error in its place, and reports
+// whether to go on.
+func yieldTree(op string, page wire.TreePage, err error, yield func(metalog.TreeEvent, error) bool) bool {
+	if err != nil {
+		yield(metalog.TreeEvent{}, err)
+		return false
+	}
+	for _, encoded := range page.Events {
+		var e metalog.TreeEvent
+		err := decode(nil, encoded, &e)
+		if err != nil {
+			err = unreadable(op, err)
+		}
+		if !yield(e, err) || err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Blame implements [metalog.EventReader].

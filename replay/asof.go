@@ -88,7 +88,7 @@ type asOfFile struct {
 	snap  Snapshot  // what the manifest says
 	users int       // views and makings that need it: it stays
 	used  uint64    // AsOf.uses when it was used last
-	db    *views.DB // nil: not open
+	db    *views.DB // nil: not open; the same as long as somebody has it in use
 }
 
 // making is the work on views of one seq that somebody waits for.
@@ -124,12 +124,13 @@ func OpenAsOf(opts AsOfOptions) (*AsOf, error) {
 type AsOfViews struct {
 	cache *AsOf
 	file  *asOfFile
+	db    *views.DB // of file, which has it open as long as it is in use
 	once  sync.Once
 }
 
 // DB returns the views; what is published is all there is. It may be used until
 // Close, and is not to be closed.
-func (v *AsOfViews) DB() *views.DB { return v.file.db }
+func (v *AsOfViews) DB() *views.DB { return v.db }
 
 // Bytes returns the size of the file.
 func (v *AsOfViews) Bytes() int64 { return v.file.snap.SizeBytes }
@@ -150,8 +151,11 @@ func (v *AsOfViews) Close() error {
 // the next who asks. It is ErrOutOfRange when the records that it takes are gone.
 func (c *AsOf) At(ctx context.Context, seq uint64) (*AsOfViews, error) {
 	file, m, err := c.find(seq)
-	if err != nil || file != nil {
-		return &AsOfViews{cache: c, file: file}, err
+	if err != nil {
+		return nil, err
+	}
+	if file != nil {
+		return c.viewsOf(file), nil
 	}
 	select {
 	case <-m.done:
@@ -163,8 +167,11 @@ func (c *AsOf) At(ctx context.Context, seq uint64) (*AsOfViews, error) {
 	if m.err != nil {
 		return nil, m.err
 	}
-	return &AsOfViews{cache: c, file: m.file}, nil
+	return c.viewsOf(m.file), nil
 }
+
+// viewsOf returns what is in a file that the caller has in use, and that is open.
+func (c *AsOf) viewsOf(f *asOfFile) *AsOfViews { return &AsOfViews{cache: c, file: f, db: f.db} }
 
 // find returns the file of a seq if it is open, or else who makes it.
 func (c *AsOf) find(seq uint64) (*asOfFile, *making, error) {
@@ -278,7 +285,8 @@ func (c *AsOf) Close() error {
 }
 
 // reopen opens the file of a seq that is kept. It is nil if there is none that is
-// good.
+// good. Two makings may be here at a time, when everybody left the first one: they
+// have the file in common, and what one of them has found holds for both.
 func (c *AsOf) reopen(ctx context.Context, seq uint64) (*asOfFile, error) {
 	f := c.hold(seq)
 	if f == nil {
@@ -287,6 +295,15 @@ func (c *AsOf) reopen(ctx context.Context, seq uint64) (*asOfFile, error) {
 	db, err := c.open(ctx, f.snap)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.files[seq] != f || f.db != nil {
+		if err == nil {
+			c.complain(f, db.Close())
+		}
+		if f.db != nil {
+			return f, nil
+		}
+		return nil, nil
+	}
 	if err == nil {
 		f.db = db
 		return f, nil

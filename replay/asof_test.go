@@ -297,6 +297,51 @@ func TestAsOfOnce(t *testing.T) {
 	}
 }
 
+// A making that everybody left may still open the file when the next one does.
+func TestAsOfOpenedTwice(t *testing.T) {
+	f := openAsOf(t)
+	f.read(10)
+	f.read(11)
+	f.reopen()
+	info, err := os.Stat(f.file(11, ".db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reopen := func(seq uint64) *replay.AsOfViews {
+		state, err := f.Reopen(t.Context(), seq)
+		if err != nil {
+			t.Error(err)
+		}
+		return state
+	}
+	first, second := reopen(11), reopen(11)
+	if first.DB() != second.DB() {
+		t.Error("the file is open twice")
+	}
+	if err := errors.Join(first.Close(), second.Close()); err != nil {
+		t.Error(err)
+	}
+
+	zero(t, f.file(10, ".db"))
+	open := f.gate.shut()
+	var opening sync.WaitGroup
+	for range 2 {
+		opening.Go(func() {
+			if reopen(10) != nil {
+				t.Error("damaged views are taken for good ones")
+			}
+		})
+	}
+	f.gate.await(2) // both know of the file
+	open()
+	opening.Wait()
+	if n := f.KeptBytes(); n != info.Size() {
+		t.Errorf("%d bytes are counted, want the %d of the file that is left", n, info.Size())
+	}
+	f.read(10)
+	f.wantKept(10, 11)
+}
+
 // Of views of many seqs, two are made at a time.
 func TestAsOfBounded(t *testing.T) {
 	f := openAsOf(t)

@@ -25,8 +25,8 @@ type Query struct {
 
 // Events yields the events of a log that a query selects, in order, up to the
 // head as it stands at the call. It takes constant memory. An error ends it:
-// ErrInvalid for an unknown type, ErrOutOfRange for a From that is not in the
-// log, and the log's own.
+// ErrInvalid for an unknown type or a negative limit, ErrOutOfRange for seqs and times that the log does
+// not have any more, or for a From that it does not have yet, and the log's own.
 func Events(ctx context.Context, log eventlog.Reader, query Query) iter.Seq2[events.EventView, error] {
 	return func(yield func(events.EventView, error) bool) {
 		s, err := newSelection(ctx, log, query)
@@ -54,7 +54,7 @@ func (q Query) Resolve(ctx context.Context, log eventlog.Reader) (Query, error) 
 }
 
 func (q Query) criteria() criteria {
-	return criteria{q.From, q.To, q.Since, q.Until, q.Types, q.Actor, q.Derived, q.Cause}
+	return criteria{q.From, q.To, q.Since, q.Until, q.Types, q.Actor, q.Derived, q.Cause, q.Limit}
 }
 
 func newSelection(ctx context.Context, log eventlog.Reader, q Query) (*selection, error) {

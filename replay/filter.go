@@ -15,6 +15,7 @@ type criteria struct {
 	Actor        string
 	Derived      *bool
 	Cause        EventRef
+	Limit        int
 }
 
 // filter is criteria made ready for one pass.
@@ -27,8 +28,16 @@ type filter struct {
 	cause    EventRef             // zero: any, and none
 }
 
-// prepare reads criteria for a pass up to head.
+// prepare reads criteria for a pass up to head. It is ErrOutOfRange when they reach
+// back before the first record that is left: an answer from there on would pass for
+// a whole one.
 func (c criteria) prepare(ctx context.Context, log eventlog.Reader, head uint64) (f filter, err error) {
+	if c.Limit < 0 {
+		return f, events.Errorf(events.CodeInvalid, "limit %d: want a number of events, or 0 for all", c.Limit)
+	}
+	if err := c.areThere(log); err != nil {
+		return f, err
+	}
 	f = filter{from: c.From, to: c.To, actor: c.Actor, derived: c.Derived, cause: c.Cause}
 	f.bounded = c.From != 0 || !c.Since.IsNow()
 	if f.from == 0 {
@@ -53,6 +62,20 @@ func (c criteria) prepare(ctx context.Context, log eventlog.Reader, head uint64)
 	return f, nil
 }
 
+// areThere checks the seqs that were asked for.
+func (c criteria) areThere(log eventlog.Reader) error {
+	first := min(log.First(), log.Head().Seq) // nothing is gone from a log without records
+	for _, seq := range []uint64{c.From, c.To, c.Since.Seq, c.Until.Seq} {
+		if seq != 0 && seq < first {
+			return eventlog.Gone(seq, first)
+		}
+	}
+	if cause := c.Cause.Seq; cause != 0 && cause < first && c.From == 0 && c.Since.IsNow() {
+		return events.Errorf(events.CodeOutOfRange, "cause %s: what it caused may be gone: %w", c.Cause, eventlog.Gone(cause, first))
+	}
+	return nil
+}
+
 // narrow takes the points between which events are wanted. Points beyond the head
 // are no error: nothing has happened there yet.
 func (f *filter) narrow(ctx context.Context, log eventlog.Reader, since, until Point) error {
@@ -67,7 +90,7 @@ func (f *filter) narrow(ctx context.Context, log eventlog.Reader, since, until P
 		to := until.Seq
 		if to == 0 {
 			var err error
-			if to, err = log.SeqAt(ctx, until.Time); err != nil {
+			if to, err = lastBy(ctx, log, until, until.Time); err != nil {
 				return err
 			}
 		}
@@ -81,11 +104,17 @@ func firstSince(ctx context.Context, log eventlog.Reader, since Point) (uint64, 
 	if since.Seq != 0 {
 		return since.Seq, nil
 	}
-	before, err := log.SeqAt(ctx, since.Time-1)
-	if err == nil && before < log.First() && log.First() > 1 {
-		err = events.Errorf(events.CodeOutOfRange, "%s is before the first record that is left, %s; give a later time, or that seq", since, firstOf(ctx, log))
-	}
+	before, err := lastBy(ctx, log, since, since.Time-1)
 	return before + 1, err
+}
+
+// lastBy returns the last seq of a time or before; point is what was asked for.
+func lastBy(ctx context.Context, log eventlog.Reader, point Point, t events.Time) (uint64, error) {
+	seq, err := log.SeqAt(ctx, t)
+	if err == nil && seq < log.First() && log.First() > 1 {
+		err = events.Errorf(events.CodeOutOfRange, "%s is before the first record that is left, %s; give a later time, or that seq", point, firstOf(ctx, log))
+	}
+	return seq, err
 }
 
 // wantsType is what can be told before an event is decoded.

@@ -159,13 +159,10 @@ type pass struct {
 }
 
 func (h Historian) pass(ctx context.Context, q *HistoryQuery, s *subject, head uint64) (*pass, error) {
-	c := criteria{q.From, q.To, q.Since, q.Until, q.Types, q.Actor, q.Derived, q.Cause}
+	c := criteria{q.From, q.To, q.Since, q.Until, q.Types, q.Actor, q.Derived, q.Cause, q.Limit}
 	f, err := c.prepare(ctx, h.Log, head)
 	if err != nil {
 		return nil, err
-	}
-	if first := h.Log.First(); f.from < first {
-		return nil, events.Errorf(events.CodeOutOfRange, "seq %d is not there any more, log and archive begin at %d; give that seq or a later one", f.from, first)
 	}
 	p := &pass{h: h, q: q, subject: s, filter: f, records: &records{log: h.Log}}
 	p.tree = tree{index: h.Index, records: p.records, head: head}
@@ -176,6 +173,9 @@ func (h Historian) pass(ctx context.Context, q *HistoryQuery, s *subject, head u
 // run yields what is left of the query.
 func (p *pass) run(ctx context.Context, emit func(TreeEvent) bool) error {
 	after := p.q.After
+	if first := p.h.Log.First(); after != nil && history.After(*after).Seq < first {
+		return eventlog.Gone(after.Seq, first)
+	}
 	if after != nil && p.q.Cascade {
 		top, more, err := p.finishCascade(ctx, *after, emit)
 		if err != nil || !more {

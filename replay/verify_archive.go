@@ -34,7 +34,8 @@ func (v *verification) openArchive(ctx context.Context) (*archive.Archive, error
 		v.report.find(FindingDamage, nil, "%v", err)
 		return nil, nil
 	case err != nil:
-		v.report.notChecked("the records before seq %d: %v", start.First, err)
+		v.report.notChecked("the records before seq %d", start.First)
+		v.report.Unreachable = err.Error()
 		return nil, nil
 	}
 	return a, nil

@@ -37,7 +37,10 @@ type VerifyReport struct {
 	RecordsPerSecond float64 `json:"records_per_second"`
 
 	// NotChecked is what could not be checked, and is no fault by itself.
-	NotChecked  []string  `json:"not_checked"`
+	NotChecked []string `json:"not_checked"`
+	// Unreachable is why the archive could not be read; the records in it are not
+	// checked then. Empty: it was, or there is none.
+	Unreachable string    `json:"unreachable,omitempty"`
 	FirstDamage *Place    `json:"first_damage"` // of the findings that have a place; nil: none has
 	Findings    []Finding `json:"findings"`
 	// MoreFindings counts those beyond the first hundred, which are left out.
@@ -121,17 +124,21 @@ func (r *VerifyReport) notChecked(format string, args ...any) {
 
 // finish fills in what follows from the rest.
 func (r *VerifyReport) finish(began time.Time) {
-	r.OK = len(r.Findings) == 0
+	r.OK = len(r.Findings) == 0 && r.Unreachable == ""
 	r.Seconds = time.Since(began).Seconds()
 	if r.Seconds > 0 {
 		r.RecordsPerSecond = float64(r.Records) / r.Seconds
 	}
 }
 
-// Err returns nil when all is well, or else an ErrCorrupt that names the first
-// damaged place.
+// Err returns nil when all is well, ErrCorrupt that names the first damaged place, or
+// else ErrUnavailable when nothing is wrong with what could be read.
 func (r *VerifyReport) Err() error {
-	if r.OK || len(r.Findings) == 0 {
+	switch {
+	case len(r.Findings) > 0:
+	case r.Unreachable != "":
+		return events.Errorf(events.CodeUnavailable, "verify: %s: the archive was not checked: %s", r.Path, r.Unreachable)
+	default:
 		return nil
 	}
 	first := r.Findings[0]

@@ -204,11 +204,14 @@ func (b *bucket) Remove(ctx context.Context, names ...string) error {
 
 // Sweep gives up uploads in parts that were not finished: they cost, and nobody
 // sees them.
-func (b *bucket) Sweep(ctx context.Context) error {
+func (b *bucket) Sweep(ctx context.Context, ours func(name string) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the listing, should it stop with an error
 	for upload := range b.client.ListIncompleteUploads(ctx, b.name, b.prefix, true) {
 		err := upload.Err
+		if err == nil && !ours(strings.TrimPrefix(upload.Key, b.prefix)) {
+			continue
+		}
 		if err == nil {
 			err = b.client.RemoveIncompleteUpload(ctx, b.name, upload.Key)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/durable"
 	"github.com/metalog/metalog/internal/eventlog"
 )
 
@@ -47,10 +48,10 @@ func mayCreate(ctx context.Context, place Place, opts Options) error {
 	if opts.Upto.Seq > 0 {
 		return events.Errorf(events.CodeConflict, "archive %s: there is none here, but the log's first %d records were moved to one; copy that here first, or name its place", place, opts.Upto.Seq)
 	}
-	if err := place.Sweep(ctx); err != nil {
-		return err
-	}
 	items, err := place.List(ctx, "")
+	// A making of the archive that was not finished left nothing else, and the next
+	// one replaces it. What is not an archive is not to be swept.
+	items = slices.DeleteFunc(items, func(item Item) bool { return item.Name == stateFile+durable.TempSuffix })
 	if err != nil || len(items) == 0 {
 		return err
 	}

@@ -91,13 +91,13 @@ func (d directory) Remove(_ context.Context, names ...string) error {
 	return nil
 }
 
-func (d directory) Sweep(ctx context.Context) error {
+func (d directory) Sweep(ctx context.Context, ours func(name string) bool) error {
 	items, err := d.List(ctx, "")
 	if err != nil {
 		return err
 	}
 	for _, item := range items {
-		if strings.HasSuffix(item.Name, durable.TempSuffix) {
+		if name, unfinished := strings.CutSuffix(item.Name, durable.TempSuffix); unfinished && ours(name) {
 			err = errors.Join(err, d.Remove(ctx, item.Name))
 		}
 	}

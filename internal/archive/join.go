@@ -194,7 +194,7 @@ func (j *Joined) archived(ctx context.Context, seq uint64) (*Archive, error) {
 		return nil, err
 	}
 	if seq < a.First() {
-		return nil, a.gone(seq)
+		return nil, eventlog.Gone(seq, a.First())
 	}
 	return a, nil
 }

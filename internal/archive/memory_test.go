@@ -52,7 +52,7 @@ func (m memory) Remove(_ context.Context, names ...string) error {
 	return nil
 }
 
-func (m memory) Sweep(context.Context) error { return nil }
+func (m memory) Sweep(context.Context, func(string) bool) error { return nil }
 
 // flipped is data with a bit flipped in byte i.
 func flipped(data []byte, i int) []byte {

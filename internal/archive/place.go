@@ -29,9 +29,9 @@ type Place interface {
 	// Remove removes files, in the order given. One that is not there is as good as
 	// removed.
 	Remove(ctx context.Context, names ...string) error
-	// Sweep removes what a crash left of writes that were not finished. Nobody may
-	// be writing.
-	Sweep(ctx context.Context) error
+	// Sweep removes what a crash left of writes that were not finished, of the files
+	// whose names ours tells. Nobody may be writing those.
+	Sweep(ctx context.Context, ours func(name string) bool) error
 	// String is the location that OpenPlace takes.
 	String() string
 }

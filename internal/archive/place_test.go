@@ -109,7 +109,7 @@ func testPlace(t *testing.T, p Place) {
 	if _, err := read(ctx, p, "dir/one", 0, -1); !notThere(err) {
 		t.Errorf("read of what was removed: %v", err)
 	}
-	if err := p.Sweep(ctx); err != nil {
+	if err := p.Sweep(ctx, isOurs); err != nil {
 		t.Errorf("sweep: %v", err)
 	}
 	if again := mustOpenPlace(t, p.String()); again.String() != p.String() {

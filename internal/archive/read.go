@@ -165,17 +165,11 @@ func (a *Archive) fileOf(ctx context.Context, seq uint64) (*Manifest, error) {
 	i, ok := have.find(seq)
 	switch {
 	case seq < have.state.First:
-		return nil, a.gone(seq)
+		return nil, eventlog.Gone(seq, have.state.First)
 	case !ok:
 		return nil, events.Errorf(events.CodeCorrupt, "archive %s: it ends with seq %d, and should have seq %d; restore its files from a copy", a, have.head.Seq, seq)
 	}
 	return a.manifestOf(ctx, have.files[i])
-}
-
-// gone is the error for a seq before the archive's first.
-func (a *Archive) gone(seq uint64) error {
-	first := a.First()
-	return events.Errorf(events.CodeOutOfRange, "seq %d is not there any more: the archive %s was pruned, and begins with seq %d; ask from there on", seq, a, first)
 }
 
 // blockOf returns the index of the block that has a seq of the file.

@@ -9,7 +9,7 @@ import "context"
 func (a *Archive) Sweep(ctx context.Context, logFirst uint64) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
-	if err := a.place.Sweep(ctx); err != nil {
+	if err := a.place.Sweep(ctx, isOurs); err != nil {
 		return err
 	}
 	items, err := a.place.List(ctx, "")
@@ -18,6 +18,12 @@ func (a *Archive) Sweep(ctx context.Context, logFirst uint64) error {
 	}
 	waste := a.waste(items, logFirst)
 	return a.place.Remove(ctx, waste...)
+}
+
+// isOurs reports whether a file of that name is one of an archive.
+func isOurs(file string) bool {
+	_, suffix, ok := parseName(file)
+	return file == stateFile || isBase(file) || ok && (suffix == dataSuffix || suffix == manifestSuffix)
 }
 
 // waste returns the names of files that can go, manifests before what they are of.

@@ -128,6 +128,11 @@ func LastBy(frames iter.Seq2[Frame, error], in Segment, t events.Time) (uint64, 
 	return seq, nil
 }
 
+// Gone is the error for a record before the first that is left of log and archive.
+func Gone(seq, first uint64) error {
+	return events.Errorf(events.CodeOutOfRange, "seq %d is not there any more: what is left of the log begins with seq %d; ask from there on", seq, first)
+}
+
 // SegmentSize returns the bytes that a segment's file has, which is named by its
 // first seq.
 func (f *File) SegmentSize(first uint64) (int64, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -155,16 +156,44 @@ func (x *Index) load() error {
 	return err
 }
 
-// whole finds a file that was cut: reading beyond its end is more than an error.
+// whole finds a file that must not be written to. Reading beyond the end of one that
+// was cut is more than an error; and bbolt gives pages away while it still reads them
+// when two places refer to one, which ends the program. So all pages are read here,
+// where a fault is an error, before bbolt looks how they hang together.
 func (x *Index) whole() error {
 	return x.bolt.View(func(tx *bbolt.Tx) error {
 		info, err := os.Stat(x.opts.Path)
 		if err == nil && info.Size() < tx.Size() {
 			err = damaged("it has %d bytes of %d", info.Size(), tx.Size())
 		}
+		if err == nil {
+			sum := crc32.NewIEEE()
+			err = tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
+				return b.ForEach(func(k, v []byte) error {
+					_, _ = sum.Write(k) // it reads all bytes, and never fails
+					_, _ = sum.Write(v)
+					return nil
+				})
+			})
+		}
+		if err != nil {
+			return err
+		}
+		for found := range tx.Check(bbolt.WithKVStringer(noText{})) {
+			if err == nil {
+				err = damaged("%v", found)
+			}
+		}
 		return err
 	})
 }
+
+// noText keeps a check from reading keys and values whose lengths may be damaged: it
+// runs in a goroutine of bbolt's, where a fault ends the program.
+type noText struct{}
+
+func (noText) KeyToString([]byte) string   { return "…" }
+func (noText) ValueToString([]byte) string { return "…" }
 
 // check compares what the file says it was made of with the log.
 func (x *Index) check() error {
