@@ -53,10 +53,12 @@ func (s *Store) Archive(ctx context.Context, opts ArchiveOptions) (ArchiveReport
 	if err := opts.check(); err != nil {
 		return ArchiveReport{}, err
 	}
-	if !s.archiving.TryLock() {
-		return ArchiveReport{}, events.Errorf(events.CodeUnavailable, "archive: another run is under way; try again when it has ended")
+	if !opts.DryRun {
+		if !s.archiving.TryLock() {
+			return ArchiveReport{}, events.Errorf(events.CodeUnavailable, "archive: another run is under way; try again when it has ended")
+		}
+		defer s.archiving.Unlock()
 	}
-	defer s.archiving.Unlock()
 	if opts.To == "" {
 		opts.To = s.archiveLocation()
 	}

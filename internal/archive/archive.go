@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/eventlog"
 )
 
 // Archive is the archive of a log: files that each have one segment of it, from
@@ -226,7 +227,7 @@ func (a *Archive) damaged(n name, seq uint64, offset int64, format string, args 
 // should be there.
 func (a *Archive) lost(n name, reason string) error {
 	if n.last < a.First() {
-		return a.gone(n.first)
+		return eventlog.Gone(n.first, a.First())
 	}
 	return a.damaged(n, n.first, 0, "%s", reason)
 }
