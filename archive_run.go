@@ -53,10 +53,12 @@ func (s *Store) Archive(ctx context.Context, opts ArchiveOptions) (ArchiveReport
 	if err := opts.check(); err != nil {
 		return ArchiveReport{}, err
 	}
-	if !s.archiving.TryLock() {
-		return ArchiveReport{}, events.Errorf(events.CodeUnavailable, "archive: another run is under way; try again when it has ended")
+	if !opts.DryRun {
+		if !s.archiving.TryLock() {
+			return ArchiveReport{}, events.Errorf(events.CodeUnavailable, "archive: another run is under way; try again when it has ended")
+		}
+		defer s.archiving.Unlock()
 	}
-	defer s.archiving.Unlock()
 	if opts.To == "" {
 		opts.To = s.archiveLocation()
 	}
@@ -135,7 +137,7 @@ func (r *archiveRun) begin(ctx context.Context) (*archive.Archive, error) {
 		return nil, err
 	}
 	r.archive.Use(a)
-	return a, nil
+	return a, r.file.SetArchive(a.String())
 }
 
 // add writes some segments, at the same time, and makes them part of the archive in

@@ -241,8 +241,8 @@ func TestArchiveAway(t *testing.T) {
 	hashes(t, s, 1)
 }
 
-// An archive that was copied elsewhere is found where the options say, and the log
-// notes it with the next segments.
+// An archive that was copied elsewhere is found where an order or the options say, and
+// the log notes it.
 func TestArchiveMoved(t *testing.T) {
 	s := openInSegments(t, 60)
 	dir, elsewhere := archiveDir(t), archiveDir(t)
@@ -254,12 +254,19 @@ func TestArchiveMoved(t *testing.T) {
 	s.MustClose()
 	check(t, os.CopyFS(elsewhere, os.DirFS(dir)))
 	check(t, os.RemoveAll(dir))
-	s.Options.ArchiveTo = elsewhere
+	s.Reopen()
+	if report := mustArchive(t, s, metalog.ArchiveOptions{To: elsewhere}); len(report.Segments) != 0 {
+		t.Errorf("report %+v", report)
+	}
+	s.Reopen()
+	hashes(t, s, 1)
+	check(t, os.Rename(elsewhere, dir))
+	s.Options.ArchiveTo = dir
 	s.Reopen()
 	hashes(t, s, 1)
 	addTopics(s, "u", 30)
 	twoSnapshots(t, s)
-	if report := mustArchive(t, s, metalog.ArchiveOptions{}); len(report.Segments) == 0 || report.Location != elsewhere {
+	if report := mustArchive(t, s, metalog.ArchiveOptions{}); len(report.Segments) == 0 || report.Location != dir {
 		t.Errorf("report %+v", report)
 	}
 	s.Options.ArchiveTo = ""
@@ -301,22 +308,59 @@ func closeIfOpen(store *metalog.Store) error {
 }
 
 // A store that was restored from a backup that is older than its archive has lost
-// records: it says so, and takes nothing.
+// records: it says so, and takes nothing. A repair gives them up, in a new epoch.
 func TestArchiveIsAheadOfTheLog(t *testing.T) {
-	s := openInSegments(t, 40)
-	dir, backup, restored := archiveDir(t), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
-	mustSnapshot(t, s)
-	_, err := s.Backup(t.Context(), backup)
+	for name, archivedBefore := range map[string]bool{"known to the backup": true, "named by the options": false} {
+		t.Run(name, func(t *testing.T) {
+			s := openInSegments(t, 60)
+			dir, backup, restored := archiveDir(t), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
+			mustSnapshot(t, s)
+			if archivedBefore {
+				mustArchive(t, s, metalog.ArchiveOptions{To: dir, ArchivePolicy: metalog.ArchivePolicy{KeepRecords: 40}})
+			}
+			_, err := s.Backup(t.Context(), backup)
+			check(t, err)
+			addTopics(s, "late", 60)
+			twoSnapshots(t, s)
+			mustArchive(t, s, metalog.ArchiveOptions{To: dir})
+			_, err = replay.Restore(t.Context(), backup, restored, replay.RestoreOptions{})
+			check(t, err)
+			opts := s.Options
+			opts.Path = restored
+			if !archivedBefore {
+				opts.ArchiveTo = dir
+			}
+			store, err := metalog.Open(t.Context(), opts)
+			if !errors.Is(err, metalog.ErrCorrupt) || !strings.Contains(err.Error(), "records were lost") {
+				t.Errorf("open: %v, want ErrCorrupt", errors.Join(err, closeIfOpen(store)))
+			}
+			if archivedBefore {
+				checkRepairedAway(t, s, opts)
+			}
+		})
+	}
+}
+
+// checkRepairedAway gives up what the archive has of a log that was restored, and goes
+// on.
+func checkRepairedAway(t *testing.T, s *storetest.Store, opts metalog.Options) {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "repaired")
+	report, err := replay.Repair(t.Context(), opts.Path, replay.RepairOptions{Out: out, Clock: s.Clock.Now})
 	check(t, err)
-	addTopics(s, "late", 60)
-	twoSnapshots(t, s)
-	mustArchive(t, s, metalog.ArchiveOptions{To: dir})
-	_, err = replay.Restore(t.Context(), backup, restored, replay.RestoreOptions{})
-	check(t, err)
-	opts := s.Options
-	opts.Path, opts.ArchiveTo = restored, dir
-	if store, err := metalog.Open(t.Context(), opts); !errors.Is(err, metalog.ErrCorrupt) || !strings.Contains(err.Error(), "records were lost") {
-		t.Errorf("open: %v, want ErrCorrupt", errors.Join(err, closeIfOpen(store)))
+	if report.Durable <= report.Kept.Seq || report.Damage != nil || report.Lost.FirstSeq != report.Kept.Seq+1 {
+		t.Errorf("report %+v", report)
+	}
+	opts.Path = out
+	again := storetest.OpenWith(t, opts, s.Clock)
+	addTopics(again, "new", 40)
+	twoSnapshots(t, again)
+	if moved := mustArchive(t, again, metalog.ArchiveOptions{}); len(moved.Segments) == 0 {
+		t.Errorf("nothing was moved: %s", moved.Kept)
+	}
+	again.Reopen()
+	if got := hashes(t, again, 1); len(got) != int(again.Seq()) {
+		t.Errorf("%d records of %d", len(got), again.Seq())
 	}
 }
 
@@ -584,5 +628,61 @@ func TestArchiveLocationIsRefused(t *testing.T) {
 	}
 	if _, err := s.PruneArchive(t.Context(), metalog.PruneOptions{BeforeSnapshot: 1}); !errors.Is(err, metalog.ErrNotFound) {
 		t.Errorf("prune of nothing: %v", err)
+	}
+}
+
+// Damage in the archive is found by verification, in a directory and by a store, and
+// told with file, seq and the way out; the rest is checked all the same.
+func TestVerifyFindsDamageInTheArchive(t *testing.T) {
+	s := openInSegments(t, 60)
+	dir := archiveDir(t)
+	mustSnapshot(t, s)
+	mustArchive(t, s, metalog.ArchiveOptions{To: dir})
+	status, err := s.ListArchive(t.Context())
+	check(t, err)
+	second := status.Segments[1]
+	data := filepath.Join(dir, second.File)
+	manifest := strings.TrimSuffix(data, ".mla") + ".json"
+	for what, path := range map[string]string{"data": data, "manifest": manifest} {
+		for how, harm := range map[string]func() error{
+			"altered": func() error {
+				content, err := os.ReadFile(path)
+				content[len(content)/2] ^= 4
+				return errors.Join(err, os.WriteFile(path, content, 0o600))
+			},
+			"missing": func() error { return os.Remove(path) },
+		} {
+			t.Run(what+" "+how, func(t *testing.T) {
+				content, err := os.ReadFile(path)
+				check(t, err)
+				check(t, harm())
+				offline := t.TempDir()
+				check(t, os.CopyFS(offline, os.DirFS(s.Options.Path)))
+				s.Reopen() // with empty caches
+				live, err := s.Verify(t.Context(), metalog.VerifyOptions{Deep: true})
+				checkDamageIn(t, live, err, second, s.Seq())
+				still, err := replay.Verify(t.Context(), offline, metalog.VerifyOptions{})
+				checkDamageIn(t, still, err, second, s.Seq())
+				check(t, os.WriteFile(path, content, 0o600))
+			})
+		}
+	}
+	s.Reopen()
+	whole, err := s.Verify(t.Context(), metalog.VerifyOptions{Deep: true})
+	check(t, errors.Join(err, whole.Err()))
+}
+
+func checkDamageIn(t *testing.T, r metalog.VerifyReport, err error, file metalog.ArchiveFile, head uint64) {
+	t.Helper()
+	check(t, err)
+	name, _, _ := strings.Cut(file.File, "-")
+	if len(r.Findings) != 1 || r.FirstDamage == nil || r.FirstDamage.Seq != file.FirstSeq || !strings.HasPrefix(r.FirstDamage.Segment, name) {
+		t.Fatalf("findings %v", r.Findings)
+	}
+	if want := head - (file.LastSeq - file.FirstSeq + 1); r.Records != want || r.Head.Seq != head {
+		t.Errorf("%d records up to seq %d were checked, want %d up to %d", r.Records, r.Head.Seq, want, head)
+	}
+	if text := fmt.Sprint(r.Err()); !strings.Contains(text, name) || !strings.Contains(text, "restore the file from a copy of the archive") {
+		t.Errorf("error: %s", text)
 	}
 }

@@ -5,9 +5,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/client"
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/logread"
+	"github.com/metalog/metalog/internal/natsserver"
 	"github.com/metalog/metalog/internal/service"
 	"github.com/metalog/metalog/internal/storetest"
 )
@@ -47,6 +51,7 @@ func TestArchive(t *testing.T) {
 			t.Errorf("event %+v, %v", e, err)
 		}
 	}
+	checkFollowed(t, server, 1, nil)
 	pruned, err := c.PruneArchive(t.Context(), metalog.PruneOptions{BeforeSnapshot: snap.Seq})
 	if err != nil || len(pruned.Files) != len(done.Segments) || pruned.StateSeq != snap.Seq || pruned.FirstSeq != done.FirstSeq {
 		t.Errorf("pruned %+v, %v", pruned, err)
@@ -55,5 +60,31 @@ func TestArchive(t *testing.T) {
 		if !errors.Is(err, events.ErrOutOfRange) {
 			t.Errorf("events that are gone: %v", err)
 		}
+	}
+	checkFollowed(t, server, 1, events.ErrOutOfRange)
+	checkFollowed(t, server, pruned.FirstSeq, nil)
+}
+
+// checkFollowed asks for frames as a replica does.
+func checkFollowed(t *testing.T, server *natsserver.Server, from uint64, want error) {
+	t.Helper()
+	nc, err := nats.Connect(server.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	answer, err := logread.Ask(t.Context(), nc, client.DefaultCluster, logread.Request{From: from})
+	if !errors.Is(err, want) || want == nil && answer.Empty() {
+		t.Fatalf("frames from seq %d: %v, want %v", from, err, want)
+	}
+	next := from
+	for f, err := range answer.Frames() {
+		if err != nil || f.Seq != next {
+			t.Fatalf("seq %d, %v; want %d", f.Seq, err, next)
+		}
+		next++
+	}
+	if want == nil && next != answer.Head.Seq+1 {
+		t.Errorf("frames end with seq %d, the head is %d", next-1, answer.Head.Seq)
 	}
 }

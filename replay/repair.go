@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/views"
 )
@@ -29,14 +30,17 @@ type RepairReport struct {
 	Kept    events.Head   `json:"kept"`  // the last good record
 	KeptAt  events.Time   `json:"kept_at"`
 	Damage  *RepairDamage `json:"damage"`  // null: the log is whole up to its end
-	Durable uint64        `json:"durable"` // the highest seq that the views or a snapshot have
+	Durable uint64        `json:"durable"` // the highest seq that the views, a snapshot or the archive have
 	Lost    LostRecords   `json:"lost"`
 	// FirstSeq is that of the log, and Archive where the records before are: the
 	// repaired log goes on from there, too. Empty: there are none.
-	FirstSeq uint64       `json:"first_seq"`
-	Archive  string       `json:"archive,omitempty"`
-	Out      string       `json:"out,omitempty"` // where the repaired log is; empty: dry run
-	Head     *events.Head `json:"head"`          // of the repaired log; null: dry run
+	FirstSeq uint64 `json:"first_seq"`
+	Archive  string `json:"archive,omitempty"`
+	// ArchiveError is why the archive could not be asked whether it has records that the
+	// log lost; empty: it was, or there is none.
+	ArchiveError string       `json:"archive_error,omitempty"`
+	Out          string       `json:"out,omitempty"` // where the repaired log is; empty: dry run
+	Head         *events.Head `json:"head"`          // of the repaired log; null: dry run
 }
 
 // Needed reports whether the log can't be opened, or may be unable to.
@@ -121,10 +125,31 @@ func (r *repair) examine(ctx context.Context) (err error) {
 	if at, ok := viewsCheckpoint(r.dir); ok {
 		r.report.Durable = max(r.report.Durable, at.Seq)
 	}
-	if err := r.countLost(damage); err != nil {
+	if err := r.findEpoch(ctx); err != nil {
 		return err
 	}
-	return r.findEpoch(ctx)
+	if err := r.askArchive(ctx); err != nil {
+		return err
+	}
+	return r.countLost(damage)
+}
+
+// askArchive finds out whether the archive has records that the log lost.
+func (r *repair) askArchive(ctx context.Context) error {
+	if r.start.First <= 1 || r.start.Archive == "" {
+		return nil
+	}
+	a, err := archive.OpenFor(ctx, r.start.Archive, archive.Options{LogID: r.report.LogID, Upto: r.start.Before()})
+	var last uint64
+	if err == nil {
+		last, err = a.Reaches(ctx, r.report.Epoch)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.report.ArchiveError = err.Error()
+		return nil
+	}
+	r.report.Durable = max(r.report.Durable, last)
+	return err
 }
 
 // scan reads the log up to the first damage, which it returns.

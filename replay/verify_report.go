@@ -63,11 +63,14 @@ type Place struct {
 
 func (p Place) String() string {
 	kind := "segment"
-	if strings.Contains(p.Segment, "/") {
+	if p.archived() {
 		kind = "file"
 	}
 	return fmt.Sprintf("%s %s, seq %d, byte %d", kind, p.Segment, p.Seq, p.Byte)
 }
+
+// archived reports whether the place is in the archive.
+func (p *Place) archived() bool { return p != nil && strings.Contains(p.Segment, "/") }
 
 // FindingKind tells what sort of thing is wrong.
 type FindingKind string
@@ -149,5 +152,9 @@ func (r *VerifyReport) Err() error {
 	if n := uint64(len(r.Findings)) + r.MoreFindings; n > 1 {
 		count = fmt.Sprintf("%d findings, the first", n)
 	}
-	return events.Errorf(events.CodeCorrupt, "verify: %s: %s: %s; keep the directory as it is, and restore a backup or see what 'metalog log repair' would keep", r.Path, count, first)
+	way := "keep the directory as it is, and restore a backup or see what 'metalog log repair' would keep"
+	if first.Place.archived() {
+		way = "restore the file from a copy of the archive"
+	}
+	return events.Errorf(events.CodeCorrupt, "verify: %s: %s: %s; %s", r.Path, count, first, way)
 }

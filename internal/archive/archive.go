@@ -1,10 +1,7 @@
 package archive
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -16,45 +13,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/eventlog"
 )
-
-// State tells whose archive it is, and where it begins. It is replaced whole, and
-// what lies before its first record does not exist any more, whatever files are
-// still there.
-type State struct {
-	Format uint64      `json:"format"` // 1
-	LogID  uuid.UUID   `json:"log_id"`
-	Epoch  uint64      `json:"epoch"`          // of the log that wrote here last
-	First  uint64      `json:"first_seq"`      // 1, unless the archive was pruned
-	Prev   events.Hash `json:"prev"`           // of the frame before that record
-	Base   *Base       `json:"base"`           // the views that reading earlier states begins with; null: none are needed
-	Check  events.Hash `json:"check,omitzero"` // as in a Manifest
-}
-
-func (s State) encode() ([]byte, error) {
-	s.Check = events.Hash{}
-	data, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	s.Check = sha256.Sum256(data)
-	data, err = json.MarshalIndent(s, "", " ")
-	return append(data, '\n'), err
-}
-
-func decodeState(data []byte) (s State, err error) {
-	if err := json.Unmarshal(data, &s); err != nil {
-		return s, fmt.Errorf("it is damaged: %w", err)
-	}
-	if s.Format != formatVersion {
-		return s, fmt.Errorf("its format %d is not known (newest: %d); a newer metalog wrote it", s.Format, formatVersion)
-	}
-	again, err := s.encode() // there is one encoding
-	if err == nil && !bytes.Equal(again, data) {
-		err = fmt.Errorf("it was altered")
-	}
-	return s, err
-}
 
 // Archive is the archive of a log: files that each have one segment of it, from
 // the archive's first record up to where the log goes on. All methods are safe for
@@ -140,24 +100,9 @@ func OpenFor(ctx context.Context, location string, opts Options) (*Archive, erro
 	}
 	a, err := Open(ctx, place, opts)
 	if errors.Is(err, events.ErrNotFound) {
-		err = events.Errorf(events.CodeUnavailable, "%w; the log's first %d records were moved there", err, opts.Upto.Seq)
+		err = events.Errorf(events.CodeUnavailable, "%w; the log's first %d records were moved there: if it is elsewhere now, name the place with 'metalog archive --to LOCATION'", err, opts.Upto.Seq)
 	}
 	return a, err
-}
-
-func readState(ctx context.Context, place Place) (State, error) {
-	data, err := read(ctx, place, stateFile, 0, -1)
-	if notThere(err) {
-		return State{}, events.Errorf(events.CodeNotFound, "archive %s: there is none here, or its place is not mounted", place)
-	}
-	if err != nil {
-		return State{}, err
-	}
-	state, err := decodeState(data)
-	if err != nil {
-		return State{}, events.Errorf(events.CodeCorrupt, "archive %s: %s: %w; restore the file from a copy of the archive", place, stateFile, err)
-	}
-	return state, nil
 }
 
 // filesIn returns the files that have a manifest, by their last seq.
@@ -246,7 +191,7 @@ func (a *Archive) manifest(ctx context.Context, n name) (*Manifest, error) {
 	}
 	data, err := read(ctx, a.place, n.manifest(), 0, -1)
 	if notThere(err) {
-		return nil, a.damaged(n, n.first, 0, "its manifest is missing")
+		return nil, a.lost(n, "its manifest is missing")
 	}
 	if err != nil {
 		return nil, err
@@ -276,6 +221,15 @@ func (d *Damage) Error() string {
 func (a *Archive) damaged(n name, seq uint64, offset int64, format string, args ...any) error {
 	d := &Damage{a.String(), n.data(), seq, offset, fmt.Sprintf(format, args...)}
 	return events.Errorf(events.CodeCorrupt, "the archive is damaged: %w; restore the file from a copy of the archive", d)
+}
+
+// lost is the error for a file that is not there: it was pruned while it was read, or
+// should be there.
+func (a *Archive) lost(n name, reason string) error {
+	if n.last < a.First() {
+		return eventlog.Gone(n.first, a.First())
+	}
+	return a.damaged(n, n.first, 0, "%s", reason)
 }
 
 func (a *Archive) missing(f file) error {

@@ -3,6 +3,8 @@ package archive
 import (
 	"context"
 	"errors"
+	"iter"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -58,14 +60,6 @@ func mayCreate(ctx context.Context, place Place, opts Options) error {
 	return events.Errorf(events.CodeConflict, "archive %s: it holds something else (%s); name a place that is empty or not there", place, items[0].Name)
 }
 
-func putState(ctx context.Context, place Place, state State) error {
-	data, err := state.encode()
-	if err != nil {
-		return err
-	}
-	return place.Put(ctx, stateFile, writing(data))
-}
-
 // begin checks that the log may write to the archive, and notes its epoch.
 func (a *Archive) begin(ctx context.Context, epoch uint64) error {
 	a.writing.Lock()
@@ -114,33 +108,60 @@ func (a *Archive) Extend(m *Manifest) error {
 // interrupted, and the log has their records. A log that was restored from an old
 // backup does not reach them, or goes on differently.
 func (a *Archive) Agree(ctx context.Context, log eventlog.Reader, epoch uint64) error {
-	items, err := a.place.List(ctx, segmentsDir)
-	if err != nil {
-		return err
-	}
-	from, head := a.Head().Seq, log.Head().Seq
-	for last, files := range filesIn(items) {
-		for _, f := range files {
-			if last <= from {
-				continue
-			}
-			m, err := a.manifest(ctx, f.name)
-			switch {
-			case errors.Is(err, events.ErrCorrupt):
-				continue // it is made anew when the log's segment is moved
-			case err != nil:
-				return err
-			case m.Epoch != epoch:
-				continue // of before a repair
-			case last > head:
-				return events.Errorf(events.CodeCorrupt, "the log ends at seq %d, but the archive %s has seq %d: records were lost; restore a newer backup, or name another place for the archive", head, a, last)
-			}
-			if err := a.agree(ctx, log, m); err != nil {
-				return err
-			}
+	head := log.Head().Seq
+	for m, err := range a.beyond(ctx, epoch) {
+		switch {
+		case err != nil:
+			return err
+		case m.LastSeq > head:
+			return events.Errorf(events.CodeCorrupt, "the log ends at seq %d, but the archive %s has seq %d: records were lost; restore a newer backup, or see what 'metalog log repair' would keep", head, a, m.LastSeq)
+		}
+		if err := a.agree(ctx, log, m); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// Reaches returns the last seq that the archive has of an epoch of the log.
+func (a *Archive) Reaches(ctx context.Context, epoch uint64) (uint64, error) {
+	last := a.Head().Seq
+	for m, err := range a.beyond(ctx, epoch) {
+		if err != nil {
+			return 0, err
+		}
+		last = max(last, m.LastSeq)
+	}
+	return last, nil
+}
+
+// beyond yields the manifests of files behind the log's start that are of an epoch.
+func (a *Archive) beyond(ctx context.Context, epoch uint64) iter.Seq2[*Manifest, error] {
+	return func(yield func(*Manifest, error) bool) {
+		items, err := a.place.List(ctx, segmentsDir)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		from, byLast := a.Head().Seq, filesIn(items)
+		for _, last := range slices.Sorted(maps.Keys(byLast)) {
+			for _, f := range byLast[last] {
+				if last <= from {
+					continue
+				}
+				m, err := a.manifest(ctx, f.name)
+				if errors.Is(err, events.ErrCorrupt) {
+					continue // it is made anew when the log's segment is moved
+				}
+				if err == nil && m.Epoch != epoch {
+					continue // of before a repair
+				}
+				if !yield(m, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // agree checks that the log has the last record of a file.

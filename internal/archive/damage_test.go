@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"slices"
@@ -8,8 +9,10 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/eventlog"
 )
 
 // archivedLog is a log of which all but the last segments are in memory.
@@ -198,4 +201,68 @@ func TestWrittenIsReadBack(t *testing.T) {
 			t.Fatalf("%s: the log begins with seq %d", suffix, l.First())
 		}
 	}
+}
+
+// A file that was forged, with all sums right, does not fit the next record, which is
+// in another file or in the log.
+func TestForgedFile(t *testing.T) {
+	t.Parallel()
+	l, good := archivedLog(t, 6)
+	a, err := Open(t.Context(), good, l.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := a.have.Load().files
+	for _, f := range []file{files[1], files[len(files)-1]} {
+		place := maps.Clone(good)
+		m, err := a.manifest(t.Context(), f.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		forged := *m
+		place[f.data()] = l.forge(t, &forged)
+		if place[f.manifest()], err = forged.encode(); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Open(t.Context(), place, l.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last error
+		seq := uint64(0)
+		for got, err := range l.joined(again).Located(t.Context(), 1) {
+			if last = err; err != nil {
+				break
+			}
+			seq = got.Seq
+		}
+		if !errors.Is(last, events.ErrCorrupt) || seq != f.last {
+			t.Errorf("%s: read up to seq %d: %v", f.name, seq, last)
+		}
+		if err := checkFiles(t, l, place); err == nil {
+			t.Errorf("%s: a check finds nothing", f.name)
+		}
+	}
+}
+
+// forge makes a file in which a byte of a record is another, and makes what the
+// manifest tells of the file fit; what it tells of the log's segment stays.
+func (l *testLog) forge(t *testing.T, m *Manifest) []byte {
+	t.Helper()
+	var p eventlog.Packer
+	for _, at := range l.frames[m.FirstSeq-1 : m.LastSeq] {
+		if at.Seq == m.LastSeq {
+			at.Bytes = slices.Clone(at.Bytes)
+			at.Bytes[len(at.Bytes)-1] ^= 1
+		}
+		if err := p.Add(at.Frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encoder := encoders.Get().(*zstd.Encoder)
+	defer encoders.Put(encoder)
+	data := encoder.EncodeAll(p.AppendTo(nil), slices.Clone(fileHeader))
+	m.FileBytes, m.FileSHA256 = int64(len(data)), sha256.Sum256(data)
+	m.Blocks = m.Blocks[:1]
+	return data
 }

@@ -156,11 +156,11 @@ func (r *joinedRead[T]) fromLog(ctx context.Context) (more bool) {
 // fromArchive yields what only the archive has, and reports whether to go on with
 // the log.
 func (r *joinedRead[T]) fromArchive(ctx context.Context) (more bool) {
+	to := min(r.log.First()-1, r.last) // first: the archive has all before that, then
 	a, err := r.archived(ctx, r.at.Seq+1)
 	if err != nil {
 		return r.fail(err)
 	}
-	to := min(r.log.First()-1, r.last)
 	for item, err := range r.ofArchive(ctx, a, r.at.Seq+1, to) {
 		if err != nil {
 			return r.fail(err)

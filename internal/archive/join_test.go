@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/eventlog"
 )
 
 // Log and archive give the frames that were written, to the byte, however much of
@@ -300,4 +301,70 @@ func TestUnreachable(t *testing.T) {
 	away.Store(false)
 	clock = clock.Add(retryAfter)
 	l.checkAll(t, r, 1)
+}
+
+// moving is a log of which something happens when it is asked for its first seq.
+type moving struct {
+	*eventlog.File
+	asked int
+	when  int
+	what  func()
+}
+
+func (m *moving) First() uint64 {
+	if m.asked++; m.asked == m.when {
+		m.what()
+	}
+	return m.File.First()
+}
+
+// Another run opens the archive anew: a read that has the old one goes on in the new.
+func TestMoveByAnotherRun(t *testing.T) {
+	t.Parallel()
+	for when := 1; ; when++ {
+		l := newTestLog(t, 12, 100, 8_000)
+		place := memory{}
+		o := NewOpener(nil)
+		old := l.created(t, place)
+		o.Use(old)
+		mustMove(t, l, old, 2)
+		m := &moving{File: l.File, when: when, what: func() {
+			again := l.created(t, place)
+			o.Use(again)
+			mustMove(t, l, again, len(l.Segments())-1)
+		}}
+		l.checkAll(t, Join(o, m), 1)
+		if m.asked < when {
+			if when < 4 {
+				t.Errorf("the log was asked %d times for its first seq", m.asked)
+			}
+			return
+		}
+	}
+}
+
+// A reader of what is pruned is told that it is gone, not that it is damaged.
+func TestPruneUnderAReader(t *testing.T) {
+	t.Parallel()
+	l := newTestLog(t, 13, 600, 30_000)
+	a := l.created(t, directory{t.TempDir()})
+	mustMove(t, l, a, len(l.Segments())-1)
+	files := len(a.have.Load().files)
+	next := uint64(1)
+	for got, err := range l.joined(a).Located(t.Context(), 1) {
+		if err != nil {
+			if !errors.Is(err, events.ErrOutOfRange) {
+				t.Errorf("seq %d: %v", next, err)
+			}
+			return
+		}
+		l.same(t, got, next)
+		if next == 2 {
+			if err := prune(t, a, l.frames, files-1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		next++
+	}
+	t.Errorf("it went on to seq %d", next-1)
 }

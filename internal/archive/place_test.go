@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -14,42 +13,16 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
-
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/s3test"
 )
 
-// s3Server is an S3-compatible server in process. Its access key is "key".
-type s3Server struct {
-	*httptest.Server
-	refuse atomic.Pointer[func(*http.Request) bool] // requests that fail; nil: none
-}
-
-const testBucket = "metadata"
-
-func startS3(t *testing.T) *s3Server {
+func startS3(t *testing.T) *s3test.Server {
 	t.Helper()
-	backend := s3mem.New()
-	if err := backend.CreateBucket(testBucket); err != nil {
+	s, err := s3test.Start()
+	if err != nil {
 		t.Fatal(err)
 	}
-	objects := gofakes3.New(backend).Server()
-	s := &s3Server{}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Authorization"), "Credential=key/") {
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = io.WriteString(w, `<Error><Code>InvalidAccessKeyId</Code><Message>The access key
-				does not exist.</Message></Error>`)
-			return
-		}
-		if refuse := s.refuse.Load(); refuse != nil && (*refuse)(r) {
-			w.WriteHeader(http.StatusInternalServerError)
-			_, _ = io.WriteString(w, `<Error><Code>InternalError</Code><Message>no</Message></Error>`)
-			return
-		}
-		objects.ServeHTTP(w, r)
-	}))
 	t.Cleanup(s.Close)
 	return s
 }
@@ -59,10 +32,6 @@ func s3Key(t *testing.T, key string) {
 	t.Helper()
 	t.Setenv("AWS_ACCESS_KEY_ID", key)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
-}
-
-func (s *s3Server) location(prefix string) string {
-	return "s3://" + testBucket + "/" + prefix + "?endpoint=" + s.URL + "&region=us-east-1"
 }
 
 func mustOpenPlace(t *testing.T, location string) Place {
@@ -76,11 +45,11 @@ func mustOpenPlace(t *testing.T, location string) Place {
 
 // All places do the same.
 func TestPlaces(t *testing.T) {
-	s3Key(t, "key")
+	s3Key(t, s3test.AccessKey)
 	for kind, location := range map[string]string{
 		"directory": filepath.Join(t.TempDir(), "not", "there", "yet"),
-		"bucket":    startS3(t).location("some/prefix"),
-		"root":      startS3(t).location(""),
+		"bucket":    startS3(t).Location("some/prefix"),
+		"root":      startS3(t).Location(""),
 	} {
 		t.Run(kind, func(t *testing.T) { testPlace(t, mustOpenPlace(t, location)) })
 	}
@@ -223,9 +192,9 @@ func TestBucketFails(t *testing.T) {
 		want          error
 		says          string
 	}{
-		"wrong credentials": {"stranger", s.location("p"), events.ErrForbidden, "AWS_ACCESS_KEY_ID"},
-		"no such bucket":    {"key", strings.Replace(s.location("p"), testBucket, "elsewhere", 1), events.ErrNotFound, "create it"},
-		"unreachable":       {"key", strings.Replace(s.location("p"), s.URL, down.URL, 1), events.ErrUnavailable, "check the address"},
+		"wrong credentials": {"stranger", s.Location("p"), events.ErrForbidden, "AWS_ACCESS_KEY_ID"},
+		"no such bucket":    {s3test.AccessKey, strings.Replace(s.Location("p"), s3test.Bucket, "elsewhere", 1), events.ErrNotFound, "create it"},
+		"unreachable":       {s3test.AccessKey, strings.Replace(s.Location("p"), s.URL, down.URL, 1), events.ErrUnavailable, "check the address"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -249,25 +218,21 @@ func TestBucketFails(t *testing.T) {
 // Requests that fail now and then are tried again; a run that fails all the same
 // leaves an archive that the next one completes.
 func TestBucketFailsNowAndThen(t *testing.T) {
-	s3Key(t, "key")
+	s3Key(t, s3test.AccessKey)
 	s := startS3(t)
 	l := newTestLog(t, 6, 120, 8_000)
-	p := mustOpenPlace(t, s.location("flaky"))
+	p := mustOpenPlace(t, s.Location("flaky"))
 	a := l.created(t, p)
 	var n atomic.Int64
-	once := func(*http.Request) bool { return n.Add(1)%3 == 1 }
-	s.refuse.Store(&once)
+	s.Fail(func(*http.Request) bool { return n.Add(1)%3 == 1 })
 	mustMove(t, l, a, 2)
-	always := func(r *http.Request) bool {
+	s.Fail(func(r *http.Request) bool {
 		return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, manifestSuffix)
-	}
-	s.refuse.Store(&always)
-	ctx, cancel := context.WithCancel(t.Context())
-	if err := l.move(ctx, a, 2); !errors.Is(err, events.ErrUnavailable) {
+	})
+	if err := l.move(t.Context(), a, 2); !errors.Is(err, events.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
-	cancel()
-	s.refuse.Store(nil)
+	s.Fail(nil)
 	again := l.created(t, p)
 	mustMove(t, l, again, 2)
 	if err := again.Sweep(t.Context(), l.First()); err != nil {

@@ -104,7 +104,7 @@ func (a *Archive) read(ctx context.Context, m *Manifest, at, n int64) ([]byte, e
 // dataError says of a file that is missing what that means.
 func (a *Archive) dataError(m *Manifest, err error) error {
 	if notThere(err) {
-		return a.damaged(m.name(), m.FirstSeq, 0, "the file is missing")
+		return a.lost(m.name(), "the file is missing")
 	}
 	return err
 }

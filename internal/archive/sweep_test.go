@@ -84,7 +84,7 @@ func TestSweepTouchesOnlyOurs(t *testing.T) {
 // In a bucket it is uploads that were not finished.
 func TestSweepTouchesOnlyOurUploads(t *testing.T) {
 	s3Key(t, "key")
-	p := mustOpenPlace(t, startS3(t).location("some/prefix"))
+	p := mustOpenPlace(t, startS3(t).Location("some/prefix"))
 	b := p.(*bucket)
 	core := minio.Core{Client: b.client}
 	begin := func(name string) {

@@ -43,6 +43,28 @@ func (f *File) DropBefore(seq uint64, archive string) error {
 	return f.opts.disk.remove(segmentPaths(f.dir, dropped)...)
 }
 
+// SetArchive notes, durably, where the archive is now that has what was before the
+// log's start. It does nothing for a log that has all of its records.
+func (f *File) SetArchive(archive string) error {
+	f.dropMu.Lock()
+	defer f.dropMu.Unlock()
+	st := f.state.Load()
+	start := st.start
+	if st.err != nil || start.First == 1 || start.Archive == archive {
+		return st.err
+	}
+	start.Archive = archive
+	note, err := encodeNote(start)
+	if err != nil {
+		return err
+	}
+	if err := f.opts.disk.replace(filepath.Join(f.dir, startFile), writing(note)); err != nil {
+		return err
+	}
+	f.moveStart(start)
+	return nil
+}
+
 // startAt makes the start of a log whose first segment is segs[i].
 func (f *File) startAt(st *state, i int, archive string) (Start, error) {
 	first := st.segs[i]

@@ -190,3 +190,39 @@ func TestDropDuringRead(t *testing.T) {
 		t.Errorf("the read came to seq %d; the segment it had open ends with %d", last, segs[1]-1)
 	}
 }
+
+// The place of the archive can be noted anew; nothing else of the start changes.
+func TestSetArchive(t *testing.T) {
+	t.Parallel()
+	fx, segs := manySegments(t)
+	dir := fx.copyLog(t)
+	d := &faults{}
+	o := options()
+	o.disk = d
+	f := mustOpen(t, dir, o)
+	if err := f.SetArchive("nowhere"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, startFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a log that has all of its records has a start: %v", err)
+	}
+	if err := f.DropBefore(segs[2], "here"); err != nil {
+		t.Fatal(err)
+	}
+	want := f.Start()
+	d.fail = map[string]error{"replace": errInjected}
+	if err := f.SetArchive("there"); !errors.Is(err, errInjected) || f.Start() != want {
+		t.Errorf("with a failing disk: %v, start %+v", err, f.Start())
+	}
+	d.fail = nil
+	if err := f.SetArchive("there"); err != nil {
+		t.Fatal(err)
+	}
+	want.Archive = "there"
+	noted, err := ReadStart(dir)
+	if err != nil || noted != want || f.Start() != want {
+		t.Errorf("noted %+v, %v; the log says %+v, want %+v", noted, err, f.Start(), want)
+	}
+	checkFrames(t, f, fx.frames[segs[2]-1:])
+	checkUsable(t, f)
+}

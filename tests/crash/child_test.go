@@ -25,10 +25,12 @@ type childConfig struct {
 	Fill    int // records to append quietly before FILLED is reported; 0: none
 	// MinFreeBytes is the store's option.
 	MinFreeBytes int64
+	// Archive is the directory that old segments go to by themselves; empty: none do.
+	Archive string
 }
 
-// options are small enough for rolls, flushes, snapshots and digests in every
-// round. A log that is filled is as a server's, but for the pending rows, which
+// options are small enough for rolls, flushes, snapshots, digests and moves to the
+// archive in every round. A log that is filled is as a server's, but for the pending rows, which
 // are few, and snapshots, which have no part in what is replayed.
 func (c childConfig) options() metalog.Options {
 	opts := metalog.Options{
@@ -41,6 +43,9 @@ func (c childConfig) options() metalog.Options {
 		SnapshotEvery:   700,
 		MinFreeBytes:    c.MinFreeBytes,
 		SweepInterval:   -1,
+	}
+	if c.Archive != "" {
+		opts.ArchiveTo, opts.ArchivePolicy = c.Archive, metalog.ArchivePolicy{KeepRecords: 100}
 	}
 	if c.Fill > 0 {
 		opts.SegmentSize, opts.FlushInterval, opts.DigestEvery = 0, 0, 0

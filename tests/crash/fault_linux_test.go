@@ -124,7 +124,7 @@ func TestFullDisk(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := newSubject(filepath.Join(dir, "data"), newSeed(t))
-			s.minFreeBytes = test.reserve
+			s.minFreeBytes, s.archive = test.reserve, "" // nothing makes room
 			status := s.run(t, s.child(workers), ignore)
 			count := s.history.count
 			t.Logf("exit %d, %v", status, count)

@@ -23,6 +23,7 @@ func TestKill(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	total := map[kind]int{}
 	var s *subject
+	var archived uint64
 	for round := range rounds(5, 240) {
 		if round%crashesPerDir == 0 {
 			s = newSubject(t.TempDir(), seed+uint64(round))
@@ -30,8 +31,12 @@ func TestKill(t *testing.T) {
 		s.run(t, s.child(workers), killAfter(killMoment(r, round)))
 		s.addCounts(total)
 		s.check(t)
+		archived = max(archived, s.first-1)
 	}
-	t.Logf("reports: %v", total)
+	t.Logf("reports: %v; %d records went to an archive at most", total, archived)
+	if archived == 0 {
+		t.Error("nothing went to an archive")
+	}
 	for _, k := range []kind{done, refused, shown} {
 		if total[k] == 0 {
 			t.Errorf("no report %s: the load does not do what it should", k)

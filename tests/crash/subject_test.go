@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/internal/storetest"
 )
 
@@ -24,10 +25,12 @@ type subject struct {
 	history *history
 
 	minFreeBytes int64
+	archive      string // beside dir; empty: none
+	first        uint64 // seq that the log began with when it was checked
 }
 
 func newSubject(dir string, seed uint64) *subject {
-	return &subject{dir: dir, seed: seed, history: newHistory(), minFreeBytes: -1}
+	return &subject{dir: dir, seed: seed, history: newHistory(), minFreeBytes: -1, archive: dir + ".archive"}
 }
 
 // numbersPerChild is more than a worker gets to before it is killed.
@@ -36,7 +39,7 @@ const numbersPerChild = 1_000_000
 // child prepares the config of the next child.
 func (s *subject) child(workers int) childConfig {
 	s.next += numbersPerChild
-	return childConfig{Dir: s.dir, Seed: s.seed, Workers: workers, From: s.next, MinFreeBytes: s.minFreeBytes}
+	return childConfig{Dir: s.dir, Seed: s.seed, Workers: workers, From: s.next, MinFreeBytes: s.minFreeBytes, Archive: s.archive}
 }
 
 // patience is for a child that should come to its end, and for each record that
@@ -127,7 +130,7 @@ func (s *subject) addCounts(total map[kind]int) {
 // compares the views with a rebuild.
 func (s *subject) check(t *testing.T) {
 	t.Helper()
-	opts := childConfig{Dir: s.dir, MinFreeBytes: s.minFreeBytes}.options()
+	opts := childConfig{Dir: s.dir, MinFreeBytes: s.minFreeBytes, Archive: s.archive}.options()
 	store, err := metalog.Open(t.Context(), opts)
 	if err != nil {
 		t.Fatalf("open after the crash: %v", err)
@@ -140,6 +143,11 @@ func (s *subject) check(t *testing.T) {
 		t.Fatalf("close: %v", err)
 	}
 	storetest.Verify(t, opts)
+	start, err := eventlog.ReadStart(filepath.Join(s.dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.first = start.First
 	if t.Failed() {
 		s.keep(t)
 	}
@@ -179,6 +187,9 @@ func (s *subject) keep(t *testing.T) {
 	kept, err := os.MkdirTemp("", "metalog-crash-")
 	if err == nil {
 		err = os.CopyFS(filepath.Join(kept, "data"), os.DirFS(s.dir))
+	}
+	if _, none := os.Stat(s.archive); err == nil && none == nil {
+		err = os.CopyFS(filepath.Join(kept, "data.archive"), os.DirFS(s.archive))
 	}
 	t.Logf("the data directory is kept in %s (%v)", kept, err)
 	t.FailNow()

@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"internal/sample":     {},
 	"internal/sample/gen": {".", "events"},
 	"internal/benchlog":   {"events", "views", "projector", "replay", "internal/durable", "internal/eventlog"},
+	"internal/s3test":     {},
 	"internal/storetest":  {".", "events", "views", "projector", "replay", "internal/eventlog"},
 
 	"cmd/metalog": {"cmd/metalog/command"},
@@ -61,6 +62,7 @@ var owners = map[string][]string{
 	"github.com/gofrs/flock":            {"internal/eventlog"},
 	"github.com/minio":                  {"internal/archive"},
 	"github.com/klauspost/compress":     {"internal/archive"},
+	"github.com/johannesboyne/gofakes3": {"internal/s3test"},
 	"github.com/tidwall/btree":          {"views"},
 	"go.etcd.io/bbolt":                  {"views", "internal/history", "internal/storetest"},
 	"github.com/nats-io/nats-server":    {"internal/natsserver", "cmd/metalog/command"},

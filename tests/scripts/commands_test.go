@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -144,9 +145,12 @@ func longLine(ts *testscript.TestScript, _ bool, args []string) {
 	check(ts, os.WriteFile(ts.MkAbs(args[0]), []byte(begin+fill+end+"\n"), 0o600))
 }
 
-// damage FILE OFFSET changes a byte of a file.
+// damage FILE OFFSET changes a byte of a file, of the first one that a pattern matches.
 func damage(ts *testscript.TestScript, _ bool, args []string) {
 	path, offset := ts.MkAbs(args[0]), number(ts, args[1])
+	if paths, err := filepath.Glob(path); err == nil && len(paths) > 0 {
+		path = paths[0]
+	}
 	data, err := os.ReadFile(path)
 	check(ts, err)
 	data[offset] ^= 0xff

@@ -62,6 +62,9 @@ func (a *app) printRepair(r replay.RepairReport) error {
 	if r.Archive != "" {
 		row("archive", "%s has what is before seq %d", cellText(r.Archive), r.FirstSeq)
 	}
+	if r.ArchiveError != "" {
+		row("not asked", "%s", cellText(r.ArchiveError))
+	}
 	row("good up to", "seq %d, %s", r.Kept.Seq, r.KeptAt)
 	row("hash", "%s", r.Kept.Hash)
 	if d := r.Damage; d != nil {
@@ -71,7 +74,7 @@ func (a *app) printRepair(r replay.RepairReport) error {
 		}
 	}
 	if r.Durable > r.Kept.Seq {
-		row("missing", "views or a snapshot have seq %d", r.Durable)
+		row("missing", "views, a snapshot or the archive have seq %d", r.Durable)
 	}
 	if r.Needed() {
 		row("lost", "seqs %d to %d at least, %d bytes, %d records can still be read", r.Lost.FirstSeq, r.Lost.LastSeq, r.Lost.Bytes, r.Lost.Readable)

@@ -149,7 +149,7 @@ func (a *app) printReport(r replay.VerifyReport) error {
 	}
 	row("took", "%s, %.0f records/s", seconds(r.Seconds), r.RecordsPerSecond)
 	row("findings", "%d", uint64(len(r.Findings))+r.MoreFindings)
-	if err := table.Flush(); err != nil || r.OK {
+	if err := table.Flush(); err != nil || len(r.Findings) == 0 {
 		return err
 	}
 	fmt.Fprintln(a.out)
