@@ -2,6 +2,7 @@ package metalog
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"path/filepath"
 	"sync"
@@ -97,13 +98,30 @@ const (
 	indexPause    = 4 // times as long as it took
 )
 
-// followHistory keeps the index of history current.
+// indexRetry is how long indexing rests after something was unavailable: the archive,
+// or room on the disk.
+const indexRetry = time.Minute
+
+// followHistory keeps the index of history current, until it finds damage.
 func (s *Store) followHistory(ctx context.Context) {
-	var h replay.Historian
-	err := s.waitVisible(ctx, 1) // which says what log it is
-	if err == nil {
-		h, err = s.historian(ctx)
+	for {
+		err := s.indexHistory(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.logUnlessEnding("index of history", err)
+		if !errors.Is(err, ErrUnavailable) || s.failed() != nil || sleep(ctx, indexRetry) != nil {
+			return
+		}
 	}
+}
+
+// indexHistory indexes what comes until there is an error.
+func (s *Store) indexHistory(ctx context.Context) error {
+	if err := s.waitVisible(ctx, 1); err != nil { // which says what log it is
+		return err
+	}
+	h, err := s.historian(ctx)
 	for err == nil {
 		err = s.history.Wait(ctx, h.Index.Seq()+1)
 		pause := indexInterval
@@ -116,9 +134,7 @@ func (s *Store) followHistory(ctx context.Context) {
 			pause = indexPause * time.Since(began)
 		}
 	}
-	if ctx.Err() == nil {
-		s.logUnlessEnding("index of history", err)
-	}
+	return err
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

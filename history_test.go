@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/internal/storetest"
@@ -51,4 +53,45 @@ func TestIndexInTheBackground(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(plain.Options.Path, "history.db")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a store that nobody asked has an index: %v", err)
 	}
+}
+
+// TestIndexWhileTheArchiveIsAway: indexing goes on by itself when the archive is back,
+// from where that begins, which could not be known before.
+func TestIndexWhileTheArchiveIsAway(t *testing.T) {
+	dir := archiveDir(t)
+	s := openInSegments(t, 40)
+	middle := mustSnapshot(t, s)
+	addTopics(s, "u", 40)
+	twoSnapshots(t, s)
+	addTopics(s, "v", 10)
+	mustArchive(t, s, metalog.ArchiveOptions{To: dir})
+	pruned, err := s.PruneArchive(t.Context(), metalog.PruneOptions{BeforeSnapshot: middle.Seq})
+	check(t, err)
+	if pruned.FirstSeq == 1 {
+		t.Fatalf("nothing was pruned: %+v", pruned)
+	}
+	var log bytes.Buffer
+	s.MustClose()
+	check(t, os.Rename(dir, dir+".away"))
+	synctest.Test(t, func(t *testing.T) { // not with what is above, for tests have the decoders in common
+		s.Options.IndexHistory, s.Options.Logger = true, slog.New(slog.NewTextHandler(&log, nil))
+		s.Reopen()
+		time.Sleep(time.Minute)
+		check(t, os.Rename(dir+".away", dir))
+		time.Sleep(5 * time.Minute)
+
+		check(t, os.Rename(dir, dir+".away")) // only an index that is current can do without
+		for e, err := range s.History(t.Context(), metalog.HistoryQuery{Entity: "topic/v009"}) {
+			if err != nil || e.Type != "TopicCreated" {
+				t.Errorf("%+v, %v", e, err)
+			}
+		}
+		check(t, os.Rename(dir+".away", dir))
+		s.MustClose()
+		for _, want := range []string{"not mounted", "made anew"} {
+			if !bytes.Contains(log.Bytes(), []byte(want)) {
+				t.Errorf("no log of %q: %s", want, log.Bytes())
+			}
+		}
+	})
 }

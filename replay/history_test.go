@@ -434,6 +434,27 @@ func TestFirstSeqOfHistory(t *testing.T) {
 	}
 }
 
+// TestIndexBehindAPrunedLog: what an index would go on with may be gone; it is made
+// anew then from what there is, also when that shows only while it reads, as with an
+// archive that was not reached before.
+func TestIndexBehindAPrunedLog(t *testing.T) {
+	s := openSmall(t)
+	liveAndDie(s, 3)
+	log := &prunedLog{Reader: s.Log(), first: 1}
+	h := openHistorian(t, log, filepath.Join(t.TempDir(), "history.db"))
+	if err := h.CatchUp(t.Context(), 5); err != nil {
+		t.Fatal(err)
+	}
+	first, head := log.Segments()[4].First, log.Head().Seq
+	log.pruning = first
+	if err := h.CatchUp(t.Context(), head); err != nil {
+		t.Fatal(err)
+	}
+	if h.Index.First() != first || h.Index.Seq() != head {
+		t.Errorf("the index has seq %d to %d, want %d to %d", h.Index.First(), h.Index.Seq(), first, head)
+	}
+}
+
 // outOfRange wants so many events and then an error that says where to begin; an
 // index that was made afterwards may not know the entity at all.
 func (h *historian) outOfRange(name string, q replay.HistoryQuery, want int) {
@@ -461,10 +482,21 @@ func collectUntil[T any](list iter.Seq2[T, error]) (all []T, err error) {
 // prunedLog has lost its first records.
 type prunedLog struct {
 	eventlog.Reader
-	first uint64
+	first   uint64
+	pruning uint64 // if not 0: what first becomes with the next read
 }
 
 func (p *prunedLog) First() uint64 { return p.first }
+
+func (p *prunedLog) Located(ctx context.Context, from uint64) iter.Seq2[eventlog.Located, error] {
+	p.first = max(p.first, p.pruning)
+	if from >= p.first {
+		return p.Reader.Located(ctx, from)
+	}
+	return func(yield func(eventlog.Located, error) bool) {
+		yield(eventlog.Located{}, events.Errorf(events.CodeOutOfRange, "seq %d is gone", from))
+	}
+}
 
 func (p *prunedLog) FrameAt(ctx context.Context, seq uint64, offset int64) (eventlog.Frame, error) {
 	if seq < p.first {

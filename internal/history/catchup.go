@@ -23,7 +23,8 @@ const (
 // batch that was committed is not lost when it ends early. One caller at a time
 // indexes, others wait.
 //
-// It is ErrCorrupt when the log is damaged, and wraps ErrDamaged when the index is.
+// It is ErrCorrupt when the log is damaged, and wraps ErrDamaged when the index is, or
+// can't be gone on with since the records that come next are gone.
 func (x *Index) CatchUp(ctx context.Context, to uint64) error {
 	if x.Seq() >= to {
 		return nil
@@ -36,6 +37,10 @@ func (x *Index) CatchUp(ctx context.Context, to uint64) error {
 		return events.Errorf(events.CodeUnavailable, "the index of history is closed; open the store again")
 	}
 	err := guard(func() error { return x.index(ctx, to) })
+	// Only now is it certain where an archive begins: reading has reached it.
+	if first := x.opts.Log.First(); errors.Is(err, events.ErrOutOfRange) && x.Seq()+1 < first {
+		err = damaged("it ends at seq %d, and the log begins at %d now", x.Seq(), first)
+	}
 	if err != nil {
 		x.sum = nil // it may have records that are not in the file
 	}
