@@ -75,10 +75,13 @@ func (o DiffOptions) Validate() error {
 
 // Diff compares the views at two points and yields the entities that differ, in
 // the order of [views.Changes]. It takes constant memory. An error ends it:
-// ErrInvalid for an entity that can't be.
+// ErrInvalid for an entity that can't be, ErrNotFound for one that is at neither point.
 func Diff(ctx context.Context, before, after *views.Reader, opts DiffOptions) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
 		filter, err := newDiffFilter(opts.Entities)
+		if err == nil {
+			err = filter.areThere(before, after)
+		}
 		if err != nil {
 			yield(Difference{}, err)
 			return

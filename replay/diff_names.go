@@ -86,7 +86,6 @@ type diffFilter struct {
 // below are the nouns of an entity and what is below it, by what its name begins
 // with.
 var below = map[string][]views.Noun{
-	"cluster":     {views.NounCluster},
 	"broker":      {views.NounBroker},
 	"topic":       {views.NounTopic, views.NounPartition, views.NounSegment},
 	"group":       {views.NounGroup, views.NounOffset},
@@ -102,13 +101,12 @@ func newDiffFilter(entities []string) (diffFilter, error) {
 			f.looked = append(f.looked, noun)
 			continue
 		}
-		kind, id, _ := strings.Cut(entity, "/")
-		nouns := below[kind]
-		if nouns == nil || id == "" {
-			return f, events.Errorf(events.CodeInvalid, "entity %q: want topic/NAME, topic/NAME/partition/N, topic/NAME/segment/ID, group/ID, group/ID/offset/TOPIC/N, broker/ID, transaction/ID, producer/ID, cluster, or a noun: %s", entity, joinNouns())
+		if err := checkDiffEntity(entity); err != nil {
+			return f, err
 		}
+		kind, _, _ := strings.Cut(entity, "/")
 		f.entities = append(f.entities, entity)
-		f.looked = append(f.looked, nouns...)
+		f.looked = append(f.looked, below[kind]...)
 	}
 	return f, nil
 }

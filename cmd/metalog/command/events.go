@@ -38,6 +38,9 @@ func (a *app) eventsList() *cobra.Command {
 				if query.Entity, err = events.ParseEntityRef(entity); err != nil {
 					return err
 				}
+				if query.Entity.Kind == events.KindTopic && strings.Contains(query.Entity.ID, "/") {
+					return events.Errorf(events.CodeInvalid, "entity %q: events are listed by topic; 'metalog history %s' shows what is about a part of one", entity, entity)
+				}
 			}
 			return a.listEvents(ctx, query)
 		}),
