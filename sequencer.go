@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,30 +13,6 @@ import (
 	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/views"
 )
-
-// request is a command on its way: from its caller to the sequencer, with its
-// group to the log writer, and back.
-type request struct {
-	cmd  Command
-	opts CommandOptions
-	hash []byte // of the command, when it has an id
-
-	// taken is set by whoever comes first: the sequencer, which then will answer,
-	// or the caller that gives up, which then knows that nothing was done.
-	taken atomic.Bool
-
-	// Set by the sequencer, read by the caller once done is closed.
-	result Result
-	err    error
-	wrote  bool // a record of it is in the group
-
-	done chan struct{}
-}
-
-func (r *request) answer(result Result, err error) {
-	r.result, r.err = result, err
-	close(r.done)
-}
 
 // group is what is made durable together: records, and the requests that wait
 // for them. A request without a record waits too: its answer was decided on rows

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
-	"github.com/google/uuid"
 )
 
 // Decoder decodes records one after the other, for one goroutine. It makes of any
@@ -106,13 +105,6 @@ func (d *Decoder) meta(p *peeker, m *Meta) {
 	}
 }
 
-func (p *peeker) position() *Position {
-	if p.head(cborArray) != 2 {
-		p.bad = true
-	}
-	return &Position{Seq: p.head(cborUint), Index: int(p.int(0, math.MaxInt32))}
-}
-
 // fact decodes the last of facts, of which left are still to come with it.
 func (d *Decoder) fact(p *peeker, facts []Fact, left int) bool {
 	index := len(facts) - 1
@@ -157,15 +149,9 @@ func (d *Decoder) frequent(p *peeker, t Type, left int) Event {
 		d.offsetInfo(p, &e.OffsetInfo, fields-5)
 		return e
 	case TypeOffsetDeleted:
-		e := &OffsetDeleted{}
-		p.bad = p.head(cborMap) != 5 || p.bad
-		d.offsetRef(p, &e.OffsetRef)
-		return e
+		return &OffsetDeleted{d.wholeOffsetRef(p)}
 	case TypeOffsetExpired:
-		e := &OffsetExpired{}
-		p.bad = p.head(cborMap) != 5 || p.bad
-		d.offsetRef(p, &e.OffsetRef)
-		return e
+		return &OffsetExpired{d.wholeOffsetRef(p)}
 	case TypeHighWatermarkAdvanced:
 		e := next(&d.advanced, left)
 		p.bad = p.head(cborMap) != 5 || p.bad
@@ -198,6 +184,13 @@ func (d *Decoder) offsetRef(p *peeker, ref *OffsetRef) {
 	ref.Partition = p.int32()
 }
 
+// wholeOffsetRef decodes a payload that is nothing else.
+func (d *Decoder) wholeOffsetRef(p *peeker) (ref OffsetRef) {
+	p.bad = p.head(cborMap) != 5 || p.bad
+	d.offsetRef(p, &ref)
+	return ref
+}
+
 // offsetInfo decodes two fields, or three with metadata.
 func (d *Decoder) offsetInfo(p *peeker, info *OffsetInfo, fields uint64) {
 	p.key(6)
@@ -225,22 +218,6 @@ func (d *Decoder) highWatermark(p *peeker, e *HighWatermarkAdvanced) {
 	e.HighWatermark = p.int64()
 	p.key(5)
 	e.LeaderEpoch = p.int32()
-}
-
-func (p *peeker) uuid() (id uuid.UUID) {
-	if b := p.string(cborBytes); len(b) == len(id) {
-		return uuid.UUID(b)
-	}
-	p.bad = true
-	return id
-}
-
-func (p *peeker) text() []byte {
-	b := p.string(cborText)
-	if !utf8.Valid(b) {
-		p.bad = true
-	}
-	return b
 }
 
 var nameSeed = maphash.MakeSeed()

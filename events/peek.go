@@ -3,6 +3,9 @@ package events
 import (
 	"encoding/binary"
 	"math"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
 )
 
 // PeekRecord reads the fixed beginning of a record's envelope, so that a log can
@@ -137,4 +140,85 @@ func (p *peeker) string(major byte) []byte {
 	}
 	p.at += int(size)
 	return p.data[p.at-int(size) : p.at]
+}
+
+// text reads a text, and checks that it is valid.
+func (p *peeker) text() []byte {
+	b := p.string(cborText)
+	if !utf8.Valid(b) {
+		p.bad = true
+	}
+	return b
+}
+
+func (p *peeker) uuid() (id uuid.UUID) {
+	if b := p.string(cborBytes); len(b) == len(id) {
+		return uuid.UUID(b)
+	}
+	p.bad = true
+	return id
+}
+
+func (p *peeker) position() *Position {
+	if p.head(cborArray) != 2 {
+		p.bad = true
+	}
+	return &Position{Seq: p.head(cborUint), Index: int(p.int(0, math.MaxInt32))}
+}
+
+func (p *peeker) skipField(key byte) {
+	p.key(key)
+	p.skip()
+}
+
+// item returns the bytes of the next item, whatever it is.
+func (p *peeker) item() []byte {
+	before := p.at
+	p.skip()
+	return p.data[before:p.at]
+}
+
+// skip reads over the next item, whatever it is. Items in it are counted rather
+// than recursed into.
+func (p *peeker) skip() {
+	for left := uint64(1); left > 0 && !p.bad; left-- {
+		if p.left() == 0 {
+			p.bad = true
+			return
+		}
+		switch major := p.data[p.at] >> 5; major {
+		case cborUint, cborNegative:
+			p.head(major)
+		case cborBytes, cborText:
+			p.skipBytes(p.head(major))
+		case cborArray:
+			left += p.head(major)
+		case cborMap:
+			left += 2 * p.head(major)
+		default:
+			p.skipSimple()
+		}
+	}
+}
+
+func (p *peeker) skipBytes(n uint64) {
+	if n > uint64(p.left()) {
+		p.bad = true
+		return
+	}
+	p.at += int(n)
+}
+
+// skipSimple reads over true, false, null or a float. There are no tags.
+func (p *peeker) skipSimple() {
+	info := p.data[p.at] & 0x1f
+	size := uint64(1)
+	if info >= 24 {
+		size += 1 << (info - 24)
+	}
+	if p.data[p.at]>>5 != cborSimple || info > 27 {
+		p.bad = true
+		return
+	}
+	p.skipBytes(size)
 }
