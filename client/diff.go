@@ -18,7 +18,7 @@ func (c *Client) Diff(ctx context.Context, from, to metalog.Point, opts metalog.
 	}
 	query.From, query.To = metalog.Point{Seq: first.From.Seq}, metalog.Point{Seq: first.To.Seq}
 	return &metalog.Diff{From: first.From, To: first.To, Differences: func(yield func(metalog.Difference, error) bool) {
-		for page := first; yieldPage(page, yield) && len(page.Next) > 0; {
+		for page := first; yieldPage(wire.ReadDiff.Op, page.Differences, yield) && len(page.Next) > 0; {
 			query.After = page.Next
 			var err error
 			if page, err = askLong(ctx, c, wire.ReadDiff, query); err != nil {
@@ -27,19 +27,4 @@ func (c *Client) Diff(ctx context.Context, from, to metalog.Point, opts metalog.
 			}
 		}
 	}}, nil
-}
-
-// yieldPage yields the differences of a page, and reports whether to go on.
-func yieldPage(page wire.DiffPage, yield func(metalog.Difference, error) bool) bool {
-	for _, encoded := range page.Differences {
-		var d metalog.Difference
-		err := decode(nil, encoded, &d)
-		if err != nil {
-			err = unreadable(wire.ReadDiff.Op, err)
-		}
-		if !yield(d, err) || err != nil {
-			return false
-		}
-	}
-	return true
 }

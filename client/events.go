@@ -22,15 +22,8 @@ func (c *Client) Events(ctx context.Context, query metalog.EventQuery) iter.Seq2
 				yield(events.EventView{}, err)
 				return
 			}
-			for _, encoded := range page.Events {
-				var e events.EventView
-				err := decode(nil, encoded, &e)
-				if err != nil {
-					err = unreadable(wire.ReadEvents.Op, err)
-				}
-				if !yield(e, err) || err != nil {
-					return
-				}
+			if !yieldPage(wire.ReadEvents.Op, page.Events, yield) {
+				return
 			}
 			full := q.Limit != 0 && len(page.Events) >= q.Limit
 			if page.Next == 0 || full {

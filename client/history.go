@@ -14,7 +14,11 @@ func (c *Client) History(ctx context.Context, query metalog.HistoryQuery) iter.S
 	return func(yield func(metalog.TreeEvent, error) bool) {
 		for q := query; ; {
 			page, err := askLong(ctx, c, wire.ReadHistory, q)
-			if !yieldTree(wire.ReadHistory.Op, page, err, yield) {
+			if err != nil {
+				yield(metalog.TreeEvent{}, err)
+				return
+			}
+			if !yieldPage(wire.ReadHistory.Op, page.Events, yield) {
 				return
 			}
 			full := q.Limit != 0 && len(page.Events) >= q.Limit
@@ -34,32 +38,16 @@ func (c *Client) Cascade(ctx context.Context, query metalog.CascadeQuery) iter.S
 	return func(yield func(metalog.TreeEvent, error) bool) {
 		for q := query; ; {
 			page, err := askLong(ctx, c, wire.ReadCascade, q)
-			if !yieldTree(wire.ReadCascade.Op, page, err, yield) || page.After == nil {
+			if err != nil {
+				yield(metalog.TreeEvent{}, err)
+				return
+			}
+			if !yieldPage(wire.ReadCascade.Op, page.Events, yield) || page.After == nil {
 				return
 			}
 			q.After = page.After
 		}
 	}
-}
-
-// yieldTree yields the events of a page, or the error in its place, and reports
-// whether to go on.
-func yieldTree(op string, page wire.TreePage, err error, yield func(metalog.TreeEvent, error) bool) bool {
-	if err != nil {
-		yield(metalog.TreeEvent{}, err)
-		return false
-	}
-	for _, encoded := range page.Events {
-		var e metalog.TreeEvent
-		err := decode(nil, encoded, &e)
-		if err != nil {
-			err = unreadable(op, err)
-		}
-		if !yield(e, err) || err != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // Blame implements [metalog.EventReader].
