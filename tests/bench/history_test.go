@@ -27,19 +27,7 @@ func BenchmarkHistory(b *testing.B) {
 	}
 	for name, query := range queries {
 		b.Run(name, func(b *testing.B) {
-			peak := watchMemory(b)
-			var found int
-			medianOf(b, func() {
-				found = 0
-				for _, err := range h.History(b.Context(), query) {
-					if err != nil {
-						b.Fatal(err)
-					}
-					found++
-				}
-			})
-			b.ReportMetric(float64(found), "events")
-			b.ReportMetric(peak(), "peak-MB")
+			measureHistory(b, h, query)
 		})
 	}
 }
@@ -47,12 +35,15 @@ func BenchmarkHistory(b *testing.B) {
 // BenchmarkHistoryOfAll reads all that a topic has had, watermarks too, which takes
 // looking through the log.
 func BenchmarkHistoryOfAll(b *testing.B) {
-	h := indexedLog(b)
+	measureHistory(b, indexedLog(b), metalog.HistoryQuery{Entity: "topic/" + benchlog.Topic(7), NewestFirst: true})
+}
+
+func measureHistory(b *testing.B, h replay.Historian, query metalog.HistoryQuery) {
 	peak := watchMemory(b)
 	var found int
 	medianOf(b, func() {
 		found = 0
-		for _, err := range h.History(b.Context(), metalog.HistoryQuery{Entity: "topic/" + benchlog.Topic(7), NewestFirst: true}) {
+		for _, err := range h.History(b.Context(), query) {
 			if err != nil {
 				b.Fatal(err)
 			}
