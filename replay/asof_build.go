@@ -57,7 +57,7 @@ func asOfError(seq uint64, err error) error {
 // bases returns where making the views of a seq can begin, the nearest first. It
 // is ErrOutOfRange if there is nothing that the log goes on from.
 func (c *AsOf) bases(ctx context.Context, seq uint64) ([]base, error) {
-	list, err := Bases{Snapshots: c.opts.Snapshots, Archive: c.opts.Archive}.list(ctx)
+	list, err := Bases{Snapshots: c.opts.Snapshots, Archive: c.opts.Archive}.listFor(ctx, c.opts.Log, seq)
 	if err != nil {
 		return nil, err
 	}

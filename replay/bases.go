@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/durable"
+	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/views"
 )
 
@@ -38,8 +40,8 @@ func (b Base) Extract(ctx context.Context, path string) error {
 // false when the state has to be made from the log's first record on. It is
 // ErrOutOfRange when that record is gone too, and says from which seq on states can
 // be made.
-func (b Bases) Nearest(ctx context.Context, log events.Reader, seq uint64) (base Base, found bool, err error) {
-	list, err := b.list(ctx)
+func (b Bases) Nearest(ctx context.Context, log eventlog.Reader, seq uint64) (base Base, found bool, err error) {
+	list, err := b.listFor(ctx, log, seq)
 	if err != nil {
 		return base, false, err
 	}
@@ -65,20 +67,48 @@ func (b Bases) Nearest(ctx context.Context, log events.Reader, seq uint64) (base
 	return base, false, events.Errorf(events.CodeOutOfRange, "the state at seq %d can't be made any more: the archive was pruned; ask from seq %d on", seq, earliest)
 }
 
-func (b Bases) list(ctx context.Context) ([]Base, error) {
-	var snapshots []Snapshot
-	if b.Snapshots.Dir != "" {
-		var err error
-		if snapshots, err = b.Snapshots.List(); err != nil {
-			return nil, err
-		}
+// listFor lists the bases for the state of a seq. An archive that is not open is not
+// waited for when a snapshot and the log by itself are enough.
+func (b Bases) listFor(ctx context.Context, log eventlog.Reader, seq uint64) ([]Base, error) {
+	if b.Archive == nil || b.Archive.Opened() != nil {
+		return b.list(ctx)
 	}
+	snapshots, err := b.ofSnapshots()
+	if err != nil {
+		return nil, err
+	}
+	first := log.Head().Seq + 1 // that the log has itself
+	for _, segment := range slices.Backward(log.Segments()) {
+		if segment.Archived {
+			break
+		}
+		first = segment.First
+	}
+	enough := func(base Base) bool {
+		return base.SchemaVersion == views.SchemaVersion && base.Seq <= seq && base.Seq+1 >= first
+	}
+	if slices.ContainsFunc(snapshots, enough) {
+		return snapshots, nil
+	}
+	return b.list(ctx)
+}
+
+func (b Bases) ofSnapshots() ([]Base, error) {
+	if b.Snapshots.Dir == "" {
+		return nil, nil
+	}
+	snapshots, err := b.Snapshots.List()
 	list := make([]Base, 0, len(snapshots)+1)
 	for _, snap := range snapshots {
 		list = append(list, Base{Snapshot: snap, copyTo: b.Snapshots.copierOf(snap)})
 	}
-	if b.Archive == nil || !b.Archive.Known() {
-		return list, nil
+	return list, err
+}
+
+func (b Bases) list(ctx context.Context) ([]Base, error) {
+	list, err := b.ofSnapshots()
+	if err != nil || b.Archive == nil || !b.Archive.Known() {
+		return list, err
 	}
 	a, err := b.Archive.Archive(ctx)
 	if err != nil {

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -10,12 +9,12 @@ import (
 // Opener opens an archive when it is needed. It is safe for concurrent use.
 type Opener struct {
 	opened atomic.Pointer[Archive]
+	open   func(context.Context) (*Archive, error) // nil: no archive is known
 	now    func() time.Time
 
-	mu     sync.Mutex
-	open   func(context.Context) (*Archive, error) // nil: no archive is known; guarded by mu
-	err    error                                   // of the last try; guarded by mu
-	failed time.Time                               // when that was; guarded by mu
+	trying chan struct{} // has one slot, which is taken during a try
+	err    error         // of the last try; for who has the slot
+	failed time.Time     // when that was; for who has the slot
 }
 
 // retryAfter is for how long an archive that can't be opened is not tried again: who
@@ -27,18 +26,12 @@ const openTimeout = 15 * time.Second
 
 // NewOpener returns an opener that uses open; nil if no archive is known.
 func NewOpener(open func(context.Context) (*Archive, error)) *Opener {
-	return &Opener{open: open, now: time.Now}
+	return &Opener{open: open, now: time.Now, trying: make(chan struct{}, 1)}
 }
 
-// Known reports whether there is an archive, open or not.
-func (o *Opener) Known() bool {
-	if o.opened.Load() != nil {
-		return true
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.open != nil
-}
+// Known reports whether there is an archive, open or not. It does not wait for a try
+// to open it.
+func (o *Opener) Known() bool { return o.open != nil || o.opened.Load() != nil }
 
 // Opened returns the archive if it is open, or nil.
 func (o *Opener) Opened() *Archive { return o.opened.Load() }
@@ -51,8 +44,12 @@ func (o *Opener) Archive(ctx context.Context) (*Archive, error) {
 	if a := o.opened.Load(); a != nil {
 		return a, nil
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	select {
+	case o.trying <- struct{}{}:
+		defer func() { <-o.trying }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if a := o.opened.Load(); a != nil {
 		return a, nil
 	}
