@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -298,11 +299,57 @@ func closeIfOpen(store *metalog.Store) error {
 }
 
 // A store that was restored from a backup that is older than its archive has lost
-// records: it says so, and takes nothing.
+// records: it says so, and takes nothing. A repair takes them from the archive.
 func TestArchiveIsAheadOfTheLog(t *testing.T) {
+	for name, begun := range map[string]bool{"whole log": false, "archived before": true} {
+		t.Run(name, func(t *testing.T) {
+			s, opts := restoredFromOld(t, begun)
+			refusedAsBehind(t, opts, "records were lost")
+			head := s.Log().Head()
+			archived := s.MustInfo().FirstSeq - 1
+			all := hashes(t, s, 1)
+			r, report := repaired(t, opts)
+			if a := report.Ahead; a == nil || a.LastSeq != archived || a.FirstSeq == 0 || a.Unfit != 0 || report.Kept.Seq != archived || report.Lost.FirstSeq != 0 {
+				t.Errorf("report %+v, ahead %+v; the archive ends with seq %d of %d", report, report.Ahead, archived, head.Seq)
+			}
+			if got := hashes(t, r, 1); !slices.Equal(got[:archived], all[:archived]) || len(got) != int(archived)+1 {
+				t.Errorf("%d records, and not the %d that were archived and one for the new epoch", len(got), archived)
+			}
+			goesOnArchiving(t, r)
+		})
+	}
+}
+
+// When the restored log has gone on, what the archive has of the time after the backup
+// is left out by a repair.
+func TestArchiveIsOfAnotherPast(t *testing.T) {
+	_, opts := restoredFromOld(t, false)
+	away := opts
+	away.ArchiveTo = ""
+	store, err := metalog.Open(t.Context(), away)
+	check(t, err)
+	_, err = store.CreateTopic(t.Context(), metalog.CreateTopic{Name: "other", Partitions: 1, ReplicationFactor: 1})
+	check(t, err)
+	head := store.Log().Head()
+	check(t, store.Close())
+	refusedAsBehind(t, opts, "metalog log repair")
+	r, report := repaired(t, opts)
+	if a := report.Ahead; a == nil || a.LastSeq != 0 || a.Unfit <= head.Seq || report.Kept != head {
+		t.Errorf("report %+v, ahead %+v; want all of the log, up to %v", report, report.Ahead, head)
+	}
+	goesOnArchiving(t, r)
+}
+
+// restoredFromOld makes a store, and another one from a backup that is older than the
+// first one's archive; begun tells whether some was archived before.
+func restoredFromOld(t *testing.T, begun bool) (*storetest.Store, metalog.Options) {
+	t.Helper()
 	s := openInSegments(t, 40)
 	dir, backup, restored := archiveDir(t), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
-	mustSnapshot(t, s)
+	twoSnapshots(t, s)
+	if begun {
+		mustArchive(t, s, metalog.ArchiveOptions{To: dir})
+	}
 	_, err := s.Backup(t.Context(), backup)
 	check(t, err)
 	addTopics(s, "late", 60)
@@ -312,9 +359,39 @@ func TestArchiveIsAheadOfTheLog(t *testing.T) {
 	check(t, err)
 	opts := s.Options
 	opts.Path, opts.ArchiveTo = restored, dir
-	if store, err := metalog.Open(t.Context(), opts); !errors.Is(err, metalog.ErrCorrupt) || !strings.Contains(err.Error(), "records were lost") {
+	return s, opts
+}
+
+func refusedAsBehind(t *testing.T, opts metalog.Options, says string) {
+	t.Helper()
+	if store, err := metalog.Open(t.Context(), opts); !errors.Is(err, metalog.ErrCorrupt) || !strings.Contains(err.Error(), says) {
 		t.Errorf("open: %v, want ErrCorrupt", errors.Join(err, closeIfOpen(store)))
 	}
+}
+
+// repaired repairs a log, and opens the store that was made.
+func repaired(t *testing.T, opts metalog.Options) (*storetest.Store, replay.RepairReport) {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "repaired")
+	report, err := replay.Repair(t.Context(), opts.Path, replay.RepairOptions{Archive: opts.ArchiveTo, Out: out})
+	check(t, err)
+	opts.Path = out
+	return storetest.Open(t, func(o *metalog.Options) { *o = opts }), report
+}
+
+// goesOnArchiving writes to a repaired store, archives, and reads and verifies all.
+func goesOnArchiving(t *testing.T, s *storetest.Store) {
+	t.Helper()
+	addTopics(s, "again", 40)
+	twoSnapshots(t, s)
+	before := hashes(t, s, 1)
+	mustArchive(t, s, metalog.ArchiveOptions{})
+	s.Reopen()
+	if !slices.Equal(hashes(t, s, 1), before) {
+		t.Error("other records after archiving")
+	}
+	s.MustClose()
+	storetest.Verify(t, s.Options)
 }
 
 // While a backup or a verification reads the log's files, none of them goes.

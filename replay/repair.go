@@ -10,12 +10,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/views"
 )
 
 // RepairOptions are how to repair a log. The zero value is a dry run.
 type RepairOptions struct {
+	Archive  string           // where the archive is; empty: where the log's start tells
 	Out      string           // the new data directory, empty or not there; none: dry run
 	Actor    string           // who ordered it, for the record
 	Clock    func() time.Time // nil: time.Now
@@ -33,14 +35,22 @@ type RepairReport struct {
 	Lost    LostRecords   `json:"lost"`
 	// FirstSeq is that of the log, and Archive where the records before are: the
 	// repaired log goes on from there, too. Empty: there are none.
-	FirstSeq uint64       `json:"first_seq"`
-	Archive  string       `json:"archive,omitempty"`
-	Out      string       `json:"out,omitempty"` // where the repaired log is; empty: dry run
-	Head     *events.Head `json:"head"`          // of the repaired log; null: dry run
+	FirstSeq uint64 `json:"first_seq"`
+	Archive  string `json:"archive,omitempty"`
+	// Ahead is what the archive has beyond a log that was restored from an old backup;
+	// null: nothing, or the log is damaged.
+	Ahead *RepairAhead `json:"ahead"`
+	// ArchiveError is why the archive could not be asked; empty: it was, or there is none.
+	ArchiveError string       `json:"archive_error,omitempty"`
+	Out          string       `json:"out,omitempty"` // where the repaired log is; empty: dry run
+	Head         *events.Head `json:"head"`          // of the repaired log; null: dry run
 }
 
 // Needed reports whether the log can't be opened, or may be unable to.
-func (r RepairReport) Needed() bool { return r.Damage != nil || r.Durable > r.Kept.Seq }
+func (r RepairReport) Needed() bool { return r.Ahead != nil || r.loses() }
+
+// loses reports whether records are given up that were in the log.
+func (r RepairReport) loses() bool { return r.Damage != nil || r.Durable > r.Kept.Seq }
 
 // RepairDamage is the first place in a log that is not good.
 type RepairDamage struct {
@@ -66,8 +76,10 @@ type LostRecords struct {
 // not good, and with options.Out it makes a new data directory from what stands
 // before it: the same bytes, and one more record that begins a new epoch and
 // tells where it forked off. Replicas and subscribers that were ahead of that
-// learn it from there. Log, views and snapshots in dir stay as they are; the
-// directory is locked while something is written.
+// learn it from there. A log that was restored from a backup older than its archive
+// gets the archive's records back first, as far as they go on from it. Log, views
+// and snapshots in dir stay as they are; the directory is locked while something is
+// written.
 //
 // A log without a good first record, or one that is whole, can't be repaired:
 // ErrCorrupt and ErrInvalid.
@@ -100,6 +112,10 @@ type repair struct {
 	start  eventlog.Start
 	epoch  *events.EpochStarted // the last in the good part; nil: not seen
 	report RepairReport
+
+	archive  *archive.Archive
+	archived []*archive.Manifest // files that go on from the log; they count as kept
+	fromLog  events.Head         // up to here the log's own records are copied
 }
 
 func (r *repair) logDir() string { return filepath.Join(r.dir, LogDir) }
@@ -121,10 +137,13 @@ func (r *repair) examine(ctx context.Context) (err error) {
 	if at, ok := viewsCheckpoint(r.dir); ok {
 		r.report.Durable = max(r.report.Durable, at.Seq)
 	}
-	if err := r.countLost(damage); err != nil {
+	if err := r.findEpoch(ctx); err != nil {
 		return err
 	}
-	return r.findEpoch(ctx)
+	if err := r.findAhead(ctx); err != nil {
+		return err
+	}
+	return r.countLost(damage)
 }
 
 // scan reads the log up to the first damage, which it returns.
@@ -156,7 +175,7 @@ func (r *repair) scan(ctx context.Context) (*eventlog.Damage, error) {
 
 // countLost tells what stands behind the damage, as far as it can be read.
 func (r *repair) countLost(d *eventlog.Damage) (err error) {
-	if !r.report.Needed() {
+	if !r.report.loses() {
 		return nil
 	}
 	lost := &r.report.Lost

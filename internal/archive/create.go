@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -114,33 +115,49 @@ func (a *Archive) Extend(m *Manifest) error {
 // interrupted, and the log has their records. A log that was restored from an old
 // backup does not reach them, or goes on differently.
 func (a *Archive) Agree(ctx context.Context, log eventlog.Reader, epoch uint64) error {
-	items, err := a.place.List(ctx, segmentsDir)
+	files, err := a.Later(ctx, epoch)
 	if err != nil {
 		return err
 	}
-	from, head := a.Head().Seq, log.Head().Seq
-	for last, files := range filesIn(items) {
-		for _, f := range files {
-			if last <= from {
-				continue
-			}
-			m, err := a.manifest(ctx, f.name)
-			switch {
-			case errors.Is(err, events.ErrCorrupt):
-				continue // it is made anew when the log's segment is moved
-			case err != nil:
-				return err
-			case m.Epoch != epoch:
-				continue // of before a repair
-			case last > head:
-				return events.Errorf(events.CodeCorrupt, "the log ends at seq %d, but the archive %s has seq %d: records were lost; restore a newer backup, or name another place for the archive", head, a, last)
-			}
-			if err := a.agree(ctx, log, m); err != nil {
-				return err
-			}
+	for _, m := range files {
+		if head := log.Head().Seq; m.LastSeq > head {
+			return events.Errorf(events.CodeCorrupt, "the log ends at seq %d, but the archive %s has seq %d: records were lost; 'metalog log repair --archive LOCATION --write OUT' makes a store that has them again", head, a, m.LastSeq)
+		}
+		if err := a.agree(ctx, log, m); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// Later returns the files of an epoch of the log that are behind the archive's head,
+// by their first seq. They are no part of the archive. One whose manifest is damaged
+// is left out: it is made anew when the log's segment is moved.
+func (a *Archive) Later(ctx context.Context, epoch uint64) ([]*Manifest, error) {
+	items, err := a.place.List(ctx, segmentsDir)
+	if err != nil {
+		return nil, err
+	}
+	var later []*Manifest
+	for last, files := range filesIn(items) {
+		if last <= a.Head().Seq {
+			continue
+		}
+		for _, f := range files {
+			m, err := a.manifest(ctx, f.name)
+			if errors.Is(err, events.ErrCorrupt) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if m.Epoch == epoch {
+				later = append(later, m)
+			}
+		}
+	}
+	slices.SortFunc(later, func(a, b *Manifest) int { return cmp.Compare(a.FirstSeq, b.FirstSeq) })
+	return later, nil
 }
 
 // agree checks that the log has the last record of a file.
@@ -150,7 +167,7 @@ func (a *Archive) agree(ctx context.Context, log eventlog.Reader, m *Manifest) e
 			return err
 		}
 		if frame.Hash != m.LastHash {
-			return events.Errorf(events.CodeCorrupt, "seq %d has hash %s in the log, and %s in the archive %s: the log went on after it was restored from an old backup; name another place for its archive", m.LastSeq, frame.Hash, m.LastHash, a)
+			return events.Errorf(events.CodeCorrupt, "seq %d has hash %s in the log, and %s in the archive %s: the log went on after it was restored from an old backup; 'metalog log repair --archive LOCATION --write OUT' makes a store that begins a new epoch", m.LastSeq, frame.Hash, m.LastHash, a)
 		}
 		break
 	}
