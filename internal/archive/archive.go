@@ -246,7 +246,7 @@ func (a *Archive) manifest(ctx context.Context, n name) (*Manifest, error) {
 	}
 	data, err := read(ctx, a.place, n.manifest(), 0, -1)
 	if notThere(err) {
-		return nil, a.damaged(n, n.first, 0, "its manifest is missing")
+		return nil, a.absent(ctx, n, "its manifest is missing")
 	}
 	if err != nil {
 		return nil, err

@@ -79,7 +79,7 @@ func (a *Archive) begin(ctx context.Context, epoch uint64) error {
 	}
 	switch {
 	case have.state.Epoch > epoch:
-		return events.Errorf(events.CodeConflict, "archive %s: epoch %d of this log writes to it, and this is epoch %d, which was given up in a repair; use the repaired store, or name another place", a, have.state.Epoch, epoch)
+		return a.givenUp(have.state.Epoch, epoch)
 	case have.state.Epoch == epoch:
 		return nil
 	}
@@ -89,6 +89,11 @@ func (a *Archive) begin(ctx context.Context, epoch uint64) error {
 	}
 	a.have.Store(&have)
 	return nil
+}
+
+// givenUp is the error for a store of an earlier epoch than the one that writes.
+func (a *Archive) givenUp(writes, epoch uint64) error {
+	return events.Errorf(events.CodeConflict, "archive %s: epoch %d of this log writes to it, and this is epoch %d, which was given up in a repair; use the repaired store, or name another place", a, writes, epoch)
 }
 
 // Extend makes a file part of the archive, behind the last one. It is part of it for
