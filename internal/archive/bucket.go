@@ -25,6 +25,7 @@ type bucket struct {
 	name     string
 	prefix   string // of all names; empty, or ends with a slash
 	client   *minio.Client
+	idle     time.Duration // bounds the wait for the next part of an answer
 }
 
 const (
@@ -35,7 +36,8 @@ const (
 	// maxRetries is how often a request is tried in all when the server does not
 	// answer or is busy.
 	maxRetries = 3
-	// answerTimeout bounds the wait for the beginning of an answer.
+	// answerTimeout bounds the wait for the beginning of an answer, and for each part
+	// that follows.
 	answerTimeout = 30 * time.Second
 )
 
@@ -54,7 +56,7 @@ func newBucket(location string) (*bucket, error) {
 	if u.Host == "" || u.Opaque != "" || u.User != nil || u.Fragment != "" {
 		return nil, events.Errorf(events.CodeInvalid, "archive %s: it is s3://BUCKET/PREFIX?endpoint=URL&region=NAME; credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)", u.Redacted())
 	}
-	b := &bucket{location: location, name: u.Host}
+	b := &bucket{location: location, name: u.Host, idle: answerTimeout}
 	if prefix := strings.Trim(path.Clean(u.Path), "/."); prefix != "" {
 		b.prefix = prefix + "/"
 	}
@@ -168,11 +170,38 @@ func (b *bucket) Get(ctx context.Context, name string, offset, n int64) (io.Read
 		return nil, b.failed("read", name, err)
 	}
 	core := minio.Core{Client: b.client}
+	ctx, cancel := context.WithCancelCause(ctx)
 	body, _, _, err := core.GetObject(ctx, b.name, b.prefix+name, opts)
 	if err != nil {
+		cancel(nil)
 		return nil, b.failed("read", name, err)
 	}
-	return body, nil
+	stalled := events.Errorf(events.CodeUnavailable, "archive %s: read %s: the server sent nothing for %s; try again", b, name, b.idle)
+	return &answer{ctx, cancel, body, b.idle, stalled}, nil
+}
+
+// answer reads what a server sends, and gives up when it sends nothing for a while.
+type answer struct {
+	ctx     context.Context // of the request
+	cancel  context.CancelCauseFunc
+	body    io.ReadCloser
+	idle    time.Duration
+	stalled error
+}
+
+func (a *answer) Read(p []byte) (int, error) {
+	timer := time.AfterFunc(a.idle, func() { a.cancel(a.stalled) })
+	n, err := a.body.Read(p)
+	timer.Stop()
+	if err != nil && !errors.Is(err, io.EOF) && errors.Is(context.Cause(a.ctx), a.stalled) {
+		err = a.stalled
+	}
+	return n, err
+}
+
+func (a *answer) Close() error {
+	a.cancel(nil)
+	return a.body.Close()
 }
 
 func (b *bucket) List(ctx context.Context, dir string) ([]Item, error) {
