@@ -117,7 +117,7 @@ func (s *Store) prune(ctx context.Context, a *archive.Archive, plan archive.Prun
 	if err != nil {
 		return err
 	}
-	if err := a.Prune(ctx, plan, base); err != nil {
+	if err := a.Prune(ctx, plan, base, s.epoch(ctx).Epoch); err != nil {
 		return err
 	}
 	s.opts.Logger.Info("archive pruned", "first_seq", plan.First, "files", len(plan.Files), "base", snap.Seq)

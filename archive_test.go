@@ -307,63 +307,6 @@ func closeIfOpen(store *metalog.Store) error {
 	return store.Close()
 }
 
-// A store that was restored from a backup that is older than its archive has lost
-// records: it says so, and takes nothing. A repair gives them up, in a new epoch.
-func TestArchiveIsAheadOfTheLog(t *testing.T) {
-	for name, archivedBefore := range map[string]bool{"known to the backup": true, "named by the options": false} {
-		t.Run(name, func(t *testing.T) {
-			s := openInSegments(t, 60)
-			dir, backup, restored := archiveDir(t), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
-			mustSnapshot(t, s)
-			if archivedBefore {
-				mustArchive(t, s, metalog.ArchiveOptions{To: dir, ArchivePolicy: metalog.ArchivePolicy{KeepRecords: 40}})
-			}
-			_, err := s.Backup(t.Context(), backup)
-			check(t, err)
-			addTopics(s, "late", 60)
-			twoSnapshots(t, s)
-			mustArchive(t, s, metalog.ArchiveOptions{To: dir})
-			_, err = replay.Restore(t.Context(), backup, restored, replay.RestoreOptions{})
-			check(t, err)
-			opts := s.Options
-			opts.Path = restored
-			if !archivedBefore {
-				opts.ArchiveTo = dir
-			}
-			store, err := metalog.Open(t.Context(), opts)
-			if !errors.Is(err, metalog.ErrCorrupt) || !strings.Contains(err.Error(), "records were lost") {
-				t.Errorf("open: %v, want ErrCorrupt", errors.Join(err, closeIfOpen(store)))
-			}
-			if archivedBefore {
-				checkRepairedAway(t, s, opts)
-			}
-		})
-	}
-}
-
-// checkRepairedAway gives up what the archive has of a log that was restored, and goes
-// on.
-func checkRepairedAway(t *testing.T, s *storetest.Store, opts metalog.Options) {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "repaired")
-	report, err := replay.Repair(t.Context(), opts.Path, replay.RepairOptions{Out: out, Clock: s.Clock.Now})
-	check(t, err)
-	if report.Durable <= report.Kept.Seq || report.Damage != nil || report.Lost.FirstSeq != report.Kept.Seq+1 {
-		t.Errorf("report %+v", report)
-	}
-	opts.Path = out
-	again := storetest.OpenWith(t, opts, s.Clock)
-	addTopics(again, "new", 40)
-	twoSnapshots(t, again)
-	if moved := mustArchive(t, again, metalog.ArchiveOptions{}); len(moved.Segments) == 0 {
-		t.Errorf("nothing was moved: %s", moved.Kept)
-	}
-	again.Reopen()
-	if got := hashes(t, again, 1); len(got) != int(again.Seq()) {
-		t.Errorf("%d records of %d", len(got), again.Seq())
-	}
-}
-
 // While a backup or a verification reads the log's files, none of them goes.
 func TestArchiveWaitsForNobody(t *testing.T) {
 	s := openInSegments(t, 60)
