@@ -10,18 +10,15 @@ import (
 	"time"
 
 	"github.com/metalog/metalog/events"
-	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/views"
 )
 
-// AsOfOptions are how to open an [AsOf]. Dir, Log and Snapshots are required.
+// AsOfOptions are how to open an [AsOf]. Dir and Log are required.
 type AsOfOptions struct {
-	Dir string // its own; made when it is needed
-	Log eventlog.Reader
-	// Snapshots are where views are begun with.
-	Snapshots Snapshots
-	Archive   *archive.Opener // the copy of the views that it keeps is one more; nil: none
+	Dir   string // its own; made when it is needed
+	Log   eventlog.Reader
+	Bases Bases // what views are begun with, besides those that are kept
 	// MaxBytes is what all files may take together, besides those that are in use
 	// or being made. 0: 1 GiB; negative: files go as soon as they are not in use.
 	MaxBytes int64
