@@ -394,6 +394,8 @@ func TestPrune(t *testing.T) {
 		checkGone(t, s, first)
 		_, err = s.At(t.Context(), metalog.Point{Seq: middle.Seq - 1})
 		gone("a state", err, middle.Seq)
+		_, err = s.Diff(t.Context(), metalog.Point{Seq: 5}, metalog.Point{}, metalog.DiffOptions{})
+		gone("a difference", err, middle.Seq)
 		verified, err := s.Verify(t.Context(), metalog.VerifyOptions{Deep: true})
 		if err = errors.Join(err, verified.Err()); err != nil || verified.FirstSeq != first || !verified.Deep {
 			t.Errorf("verify: %+v, %v", verified, err)
@@ -402,6 +404,37 @@ func TestPrune(t *testing.T) {
 	}
 	if again, err := s.PruneArchive(t.Context(), metalog.PruneOptions{BeforeSnapshot: s.Seq()}); !errors.Is(err, metalog.ErrNotFound) {
 		t.Errorf("before a snapshot that is not there: %+v, %v", again, err)
+	}
+}
+
+// The first state of a pruned archive can be compared, though its record is gone.
+func TestDiffFromWherePrunedArchiveBegins(t *testing.T) {
+	s := openInSegments(t, 10, func(o *metalog.Options) { o.DigestEvery = 1000 })
+	var snap metalog.Snapshot
+	for begun := false; !begun && s.Seq() < 100; {
+		check(t, os.RemoveAll(filepath.Join(s.Options.Path, replay.SnapshotsDir)))
+		snap = mustSnapshot(t, s)
+		addTopics(s, fmt.Sprint("u", s.Seq()), 1)
+		segments := s.Log().Segments()
+		begun = segments[len(segments)-1].First == snap.Seq+1
+	}
+	addTopics(s, "v", 10)
+	twoSnapshots(t, s)
+	mustArchive(t, s, metalog.ArchiveOptions{To: archiveDir(t)})
+	pruned, err := s.PruneArchive(t.Context(), metalog.PruneOptions{BeforeSnapshot: snap.Seq})
+	check(t, err)
+	if pruned.FirstSeq != snap.Seq+1 || pruned.StateSeq != snap.Seq {
+		t.Fatalf("pruned %+v", pruned)
+	}
+	d, err := s.Diff(t.Context(), metalog.Point{Seq: snap.Seq}, metalog.Point{}, metalog.DiffOptions{Entities: []string{"topic"}})
+	check(t, err)
+	if d.From != (metalog.PointState{Seq: snap.Seq, Time: snap.Time}) {
+		t.Errorf("from %+v, want seq %d of %s", d.From, snap.Seq, snap.Time)
+	}
+	check(t, firstError(d.Differences))
+	_, err = s.Diff(t.Context(), metalog.Point{Seq: snap.Seq - 1}, metalog.Point{}, metalog.DiffOptions{})
+	if want := fmt.Sprintf("ask for seq %d or a later one", snap.Seq); !errors.Is(err, metalog.ErrOutOfRange) || !strings.Contains(err.Error(), want) {
+		t.Errorf("before it: %v; want %q", err, want)
 	}
 }
 

@@ -306,12 +306,16 @@ func (c *AsOf) reopen(ctx context.Context, seq uint64) (*asOfFile, error) {
 		return f, nil
 	}
 	f.users--
-	if errors.Is(err, events.ErrCorrupt) || errors.Is(err, events.ErrOutOfRange) {
-		c.opts.Logger.Warn("kept views are of no use any more", "seq", seq, "why", err)
-		c.drop(f)
-		return nil, nil
+	level := slog.LevelWarn
+	switch {
+	case errors.Is(err, events.ErrOutOfRange): // the archive was pruned
+		level = slog.LevelDebug
+	case !errors.Is(err, events.ErrCorrupt):
+		return nil, err
 	}
-	return nil, err
+	c.opts.Logger.Log(ctx, level, "kept views are of no use any more", "seq", seq, "why", err)
+	c.drop(f)
+	return nil, nil
 }
 
 // open opens a kept file that is what its manifest says and is of this log.

@@ -606,6 +606,9 @@ func TestAsOfKeptBeyondTheLog(t *testing.T) {
 		t.Errorf("seq 5: %v", err)
 	}
 	f.wantKept()
+	if strings.Contains(f.log.String(), "of no use any more") {
+		t.Errorf("what was to be expected is told: %s", f.log)
+	}
 }
 
 // Close ends what is being made, and does not wait for views that are in use.
