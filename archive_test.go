@@ -235,10 +235,36 @@ func TestArchiveAway(t *testing.T) {
 		t.Errorf("verify: %+v, %v", verified, err)
 	}
 	away("verify", verified.Err())
+	deep, err := s.Verify(t.Context(), metalog.VerifyOptions{Deep: true})
+	if err != nil || deep.OK || deep.Deep || len(deep.Findings) > 0 || len(deep.NotChecked) != 2 || deep.Records == 0 {
+		t.Errorf("verify deep: %+v, %v", deep, err)
+	}
+	away("verify deep", deep.Err())
+	if !strings.Contains(deep.Err().Error(), "--archive LOCATION") {
+		t.Errorf("no way out: %v", deep.Err())
+	}
 	s.MustClose()
 	check(t, os.Rename(dir+".away", dir))
 	s.Reopen()
 	hashes(t, s, 1)
+}
+
+// An archive that can't be opened because it is damaged is a finding, also when more than
+// that was asked for.
+func TestVerifyDeepOfADamagedArchive(t *testing.T) {
+	s := openInSegments(t, 60)
+	dir := archiveDir(t)
+	twoSnapshots(t, s)
+	mustArchive(t, s, metalog.ArchiveOptions{To: dir})
+	state := filepath.Join(dir, "ARCHIVE.json")
+	good, err := os.ReadFile(state)
+	check(t, err)
+	check(t, os.WriteFile(state, []byte("{}"), 0o600))
+	report, err := s.Verify(t.Context(), metalog.VerifyOptions{Deep: true})
+	if err != nil || len(report.Findings) != 1 || report.Deep || !errors.Is(report.Err(), metalog.ErrCorrupt) {
+		t.Errorf("%+v, %v", report, err)
+	}
+	check(t, os.WriteFile(state, good, 0o600))
 }
 
 // An archive that was copied elsewhere is found where an order or the options say, and
@@ -464,6 +490,11 @@ func checkGone(t *testing.T, s *storetest.Store, first uint64) {
 		gone(q, firstError(s.History(t.Context(), q)))
 	}
 	check(t, firstError(s.Events(t.Context(), metalog.EventQuery{From: first, Cause: metalog.EventRef{Seq: last}})))
+	err := firstError(s.History(t.Context(), metalog.HistoryQuery{Entity: "topic/t000"}))
+	gone("a history", err)
+	if err != nil && strings.Contains(err.Error(), "--") {
+		t.Errorf("a flag that blame does not have: %v", err)
+	}
 }
 
 // firstError returns the error that a list begins with; nil if it begins with none.
