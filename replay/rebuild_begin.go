@@ -33,6 +33,8 @@ func (r *rebuild) mayWrite() error {
 		return events.Errorf(events.CodeConflict, "what is there is no file; name another one")
 	case !r.opts.Force:
 		return events.Errorf(events.CodeAlreadyExists, "the file is there; use --force to replace it, or name another one")
+	case info.Size() == 0:
+		return events.Errorf(events.CodeConflict, "what is there is empty, no file of views, so it is not replaced; remove it, or name another one")
 	}
 	return r.replaceable()
 }

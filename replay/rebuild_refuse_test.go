@@ -68,6 +68,8 @@ func TestRebuildRefuses(t *testing.T) {
 	writeFile(t, out, "notes")
 	refuse(plain, events.CodeAlreadyExists, "use --force")
 	refuse(forced, events.CodeConflict, "no file of views")
+	writeFile(t, out, "")
+	refuse(forced, events.CodeConflict, "is empty, no file of views")
 	os.Remove(out)
 	if err := os.Mkdir(out, 0o700); err != nil {
 		t.Fatal(err)
