@@ -3,13 +3,11 @@ package metalog
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/replay"
-	"github.com/metalog/metalog/views"
 )
 
 // ArchivePolicy says which segments stay in the log. A segment is moved to the
@@ -145,18 +143,11 @@ func (s *Store) flushedLimit() limit {
 	return limit{max(seq, 1) - 1, fmt.Sprintf("the views on disk are at seq %d", seq)}
 }
 
-// snapshotLimit keeps what follows the snapshots that recovery begins with, the two
-// newest of this program's schema version.
-func snapshotLimit(snapshots []replay.Snapshot) limit {
-	const forRecovery = 2
-	found, oldest := 0, uint64(math.MaxUint64)
-	for i := len(snapshots) - 1; i >= 0 && found < forRecovery; i-- {
-		if snapshots[i].SchemaVersion == views.SchemaVersion {
-			found, oldest = found+1, snapshots[i].Seq
-		}
-	}
-	if found == 0 {
+// snapshotLimit keeps what follows the snapshots that recovery begins with.
+func snapshotLimit(snapshots []Snapshot) limit {
+	needed := replay.ForRecovery(snapshots)
+	if len(needed) == 0 {
 		return limit{0, "there is no snapshot to recover with; 'metalog snapshot create' makes one"}
 	}
-	return limit{oldest - 1, fmt.Sprintf("snapshot %d is kept for recovery, with the records from its own on", oldest)}
+	return limit{needed[0].Seq - 1, fmt.Sprintf("snapshot %d is kept for recovery, with the records from its own on", needed[0].Seq)}
 }

@@ -56,7 +56,7 @@ func (s *Store) PruneArchive(ctx context.Context, opts PruneOptions) (PruneRepor
 		return PruneReport{}, err
 	}
 	report := pruneReport(a, plan, opts)
-	if report.StateSeq, err = s.stateAfter(ctx, plan, snap); err != nil || opts.DryRun || len(plan.Files) == 0 {
+	if report.StateSeq, err = s.stateAfter(plan, snap); err != nil || opts.DryRun || len(plan.Files) == 0 {
 		return report, err
 	}
 	return report, s.prune(ctx, a, plan, snap)
@@ -97,12 +97,11 @@ func (s *Store) snapshotAt(ctx context.Context, seq uint64) (Snapshot, error) {
 
 // stateAfter returns the first seq whose state can be read once a plan is done: 1
 // when nothing goes, or that of the first snapshot that the records go on from.
-func (s *Store) stateAfter(ctx context.Context, plan archive.Pruning, snap Snapshot) (uint64, error) {
+func (s *Store) stateAfter(plan archive.Pruning, snap Snapshot) (uint64, error) {
 	if plan.First == 1 {
 		return 1, nil
 	}
-	bases := s.bases()
-	return bases.Earliest(ctx, plan.First, snap.Seq)
+	return s.bases().Earliest(plan.First, snap.Seq)
 }
 
 // bases are the states that this store can begin with to make others.
@@ -117,7 +116,7 @@ func (s *Store) prune(ctx context.Context, a *archive.Archive, plan archive.Prun
 	if err != nil {
 		return err
 	}
-	if err := a.Prune(ctx, plan, base); err != nil {
+	if err := a.Prune(ctx, plan, base, s.epoch(ctx).Epoch); err != nil {
 		return err
 	}
 	s.opts.Logger.Info("archive pruned", "first_seq", plan.First, "files", len(plan.Files), "base", snap.Seq)

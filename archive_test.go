@@ -235,10 +235,36 @@ func TestArchiveAway(t *testing.T) {
 		t.Errorf("verify: %+v, %v", verified, err)
 	}
 	away("verify", verified.Err())
+	deep, err := s.Verify(t.Context(), metalog.VerifyOptions{Deep: true})
+	if err != nil || deep.OK || deep.Deep || len(deep.Findings) > 0 || len(deep.NotChecked) != 2 || deep.Records == 0 {
+		t.Errorf("verify deep: %+v, %v", deep, err)
+	}
+	away("verify deep", deep.Err())
+	if !strings.Contains(deep.Err().Error(), "--archive LOCATION") {
+		t.Errorf("no way out: %v", deep.Err())
+	}
 	s.MustClose()
 	check(t, os.Rename(dir+".away", dir))
 	s.Reopen()
 	hashes(t, s, 1)
+}
+
+// An archive that can't be opened because it is damaged is a finding, also when more than
+// that was asked for.
+func TestVerifyDeepOfADamagedArchive(t *testing.T) {
+	s := openInSegments(t, 60)
+	dir := archiveDir(t)
+	twoSnapshots(t, s)
+	mustArchive(t, s, metalog.ArchiveOptions{To: dir})
+	state := filepath.Join(dir, "ARCHIVE.json")
+	good, err := os.ReadFile(state)
+	check(t, err)
+	check(t, os.WriteFile(state, []byte("{}"), 0o600))
+	report, err := s.Verify(t.Context(), metalog.VerifyOptions{Deep: true})
+	if err != nil || len(report.Findings) != 1 || report.Deep || !errors.Is(report.Err(), metalog.ErrCorrupt) {
+		t.Errorf("%+v, %v", report, err)
+	}
+	check(t, os.WriteFile(state, good, 0o600))
 }
 
 // An archive that was copied elsewhere is found where an order or the options say, and
@@ -305,63 +331,6 @@ func closeIfOpen(store *metalog.Store) error {
 		return nil
 	}
 	return store.Close()
-}
-
-// A store that was restored from a backup that is older than its archive has lost
-// records: it says so, and takes nothing. A repair gives them up, in a new epoch.
-func TestArchiveIsAheadOfTheLog(t *testing.T) {
-	for name, archivedBefore := range map[string]bool{"known to the backup": true, "named by the options": false} {
-		t.Run(name, func(t *testing.T) {
-			s := openInSegments(t, 60)
-			dir, backup, restored := archiveDir(t), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
-			mustSnapshot(t, s)
-			if archivedBefore {
-				mustArchive(t, s, metalog.ArchiveOptions{To: dir, ArchivePolicy: metalog.ArchivePolicy{KeepRecords: 40}})
-			}
-			_, err := s.Backup(t.Context(), backup)
-			check(t, err)
-			addTopics(s, "late", 60)
-			twoSnapshots(t, s)
-			mustArchive(t, s, metalog.ArchiveOptions{To: dir})
-			_, err = replay.Restore(t.Context(), backup, restored, replay.RestoreOptions{})
-			check(t, err)
-			opts := s.Options
-			opts.Path = restored
-			if !archivedBefore {
-				opts.ArchiveTo = dir
-			}
-			store, err := metalog.Open(t.Context(), opts)
-			if !errors.Is(err, metalog.ErrCorrupt) || !strings.Contains(err.Error(), "records were lost") {
-				t.Errorf("open: %v, want ErrCorrupt", errors.Join(err, closeIfOpen(store)))
-			}
-			if archivedBefore {
-				checkRepairedAway(t, s, opts)
-			}
-		})
-	}
-}
-
-// checkRepairedAway gives up what the archive has of a log that was restored, and goes
-// on.
-func checkRepairedAway(t *testing.T, s *storetest.Store, opts metalog.Options) {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "repaired")
-	report, err := replay.Repair(t.Context(), opts.Path, replay.RepairOptions{Out: out, Clock: s.Clock.Now})
-	check(t, err)
-	if report.Durable <= report.Kept.Seq || report.Damage != nil || report.Lost.FirstSeq != report.Kept.Seq+1 {
-		t.Errorf("report %+v", report)
-	}
-	opts.Path = out
-	again := storetest.OpenWith(t, opts, s.Clock)
-	addTopics(again, "new", 40)
-	twoSnapshots(t, again)
-	if moved := mustArchive(t, again, metalog.ArchiveOptions{}); len(moved.Segments) == 0 {
-		t.Errorf("nothing was moved: %s", moved.Kept)
-	}
-	again.Reopen()
-	if got := hashes(t, again, 1); len(got) != int(again.Seq()) {
-		t.Errorf("%d records of %d", len(got), again.Seq())
-	}
 }
 
 // While a backup or a verification reads the log's files, none of them goes.
@@ -451,6 +420,8 @@ func TestPrune(t *testing.T) {
 		checkGone(t, s, first)
 		_, err = s.At(t.Context(), metalog.Point{Seq: middle.Seq - 1})
 		gone("a state", err, middle.Seq)
+		_, err = s.Diff(t.Context(), metalog.Point{Seq: 5}, metalog.Point{}, metalog.DiffOptions{})
+		gone("a difference", err, middle.Seq)
 		verified, err := s.Verify(t.Context(), metalog.VerifyOptions{Deep: true})
 		if err = errors.Join(err, verified.Err()); err != nil || verified.FirstSeq != first || !verified.Deep {
 			t.Errorf("verify: %+v, %v", verified, err)
@@ -459,6 +430,37 @@ func TestPrune(t *testing.T) {
 	}
 	if again, err := s.PruneArchive(t.Context(), metalog.PruneOptions{BeforeSnapshot: s.Seq()}); !errors.Is(err, metalog.ErrNotFound) {
 		t.Errorf("before a snapshot that is not there: %+v, %v", again, err)
+	}
+}
+
+// The first state of a pruned archive can be compared, though its record is gone.
+func TestDiffFromWherePrunedArchiveBegins(t *testing.T) {
+	s := openInSegments(t, 10, func(o *metalog.Options) { o.DigestEvery = 1000 })
+	var snap metalog.Snapshot
+	for begun := false; !begun && s.Seq() < 100; {
+		check(t, os.RemoveAll(filepath.Join(s.Options.Path, replay.SnapshotsDir)))
+		snap = mustSnapshot(t, s)
+		addTopics(s, fmt.Sprint("u", s.Seq()), 1)
+		segments := s.Log().Segments()
+		begun = segments[len(segments)-1].First == snap.Seq+1
+	}
+	addTopics(s, "v", 10)
+	twoSnapshots(t, s)
+	mustArchive(t, s, metalog.ArchiveOptions{To: archiveDir(t)})
+	pruned, err := s.PruneArchive(t.Context(), metalog.PruneOptions{BeforeSnapshot: snap.Seq})
+	check(t, err)
+	if pruned.FirstSeq != snap.Seq+1 || pruned.StateSeq != snap.Seq {
+		t.Fatalf("pruned %+v", pruned)
+	}
+	d, err := s.Diff(t.Context(), metalog.Point{Seq: snap.Seq}, metalog.Point{}, metalog.DiffOptions{Entities: []string{"topic"}})
+	check(t, err)
+	if d.From != (metalog.PointState{Seq: snap.Seq, Time: snap.Time}) {
+		t.Errorf("from %+v, want seq %d of %s", d.From, snap.Seq, snap.Time)
+	}
+	check(t, firstError(d.Differences))
+	_, err = s.Diff(t.Context(), metalog.Point{Seq: snap.Seq - 1}, metalog.Point{}, metalog.DiffOptions{})
+	if want := fmt.Sprintf("ask for seq %d or a later one", snap.Seq); !errors.Is(err, metalog.ErrOutOfRange) || !strings.Contains(err.Error(), want) {
+		t.Errorf("before it: %v; want %q", err, want)
 	}
 }
 
@@ -488,6 +490,11 @@ func checkGone(t *testing.T, s *storetest.Store, first uint64) {
 		gone(q, firstError(s.History(t.Context(), q)))
 	}
 	check(t, firstError(s.Events(t.Context(), metalog.EventQuery{From: first, Cause: metalog.EventRef{Seq: last}})))
+	err := firstError(s.History(t.Context(), metalog.HistoryQuery{Entity: "topic/t000"}))
+	gone("a history", err)
+	if err != nil && strings.Contains(err.Error(), "--") {
+		t.Errorf("a flag that blame does not have: %v", err)
+	}
 }
 
 // firstError returns the error that a list begins with; nil if it begins with none.

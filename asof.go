@@ -65,7 +65,7 @@ func (s *Store) infoAt(state *replay.AsOfViews, r *views.Reader) (Info, error) {
 func (s *Store) openAsOf() (err error) {
 	s.asOf, err = replay.OpenAsOf(replay.AsOfOptions{
 		Dir: filepath.Join(s.opts.Path, replay.AsOfDir), MaxBytes: s.opts.AsOfBytes,
-		Log: s.history, Snapshots: s.snapshots, Archive: s.archive, Room: s.log.Room, Logger: s.opts.Logger,
+		Log: s.history, Bases: s.bases(), Room: s.log.Room, Logger: s.opts.Logger,
 	})
 	return err
 }

@@ -78,9 +78,18 @@ func (s *Store) stateAt(ctx context.Context, at Point) (PointState, error) {
 		return PointState{}, err
 	}
 	for frame, err := range s.history.Frames(ctx, seq) {
+		if errors.Is(err, events.ErrOutOfRange) {
+			return s.stateOfBase(ctx, seq)
+		}
 		return PointState{Seq: seq, Time: frame.Time}, err
 	}
 	return PointState{}, events.Errorf(events.CodeOutOfRange, "seq %d: the log does not have it", seq)
+}
+
+// stateOfBase finds what a seq means whose record is gone: a state can be there without it.
+func (s *Store) stateOfBase(ctx context.Context, seq uint64) (PointState, error) {
+	base, _, err := s.bases().Nearest(ctx, s.history, seq)
+	return PointState{Seq: seq, Time: base.Time}, err
 }
 
 // diff yields the differences, and returns the error that ends them. Of the two

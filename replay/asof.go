@@ -10,18 +10,15 @@ import (
 	"time"
 
 	"github.com/metalog/metalog/events"
-	"github.com/metalog/metalog/internal/archive"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/views"
 )
 
-// AsOfOptions are how to open an [AsOf]. Dir, Log and Snapshots are required.
+// AsOfOptions are how to open an [AsOf]. Dir and Log are required.
 type AsOfOptions struct {
-	Dir string // its own; made when it is needed
-	Log eventlog.Reader
-	// Snapshots are where views are begun with.
-	Snapshots Snapshots
-	Archive   *archive.Opener // the copy of the views that it keeps is one more; nil: none
+	Dir   string // its own; made when it is needed
+	Log   eventlog.Reader
+	Bases Bases // what views are begun with, besides those that are kept
 	// MaxBytes is what all files may take together, besides those that are in use
 	// or being made. 0: 1 GiB; negative: files go as soon as they are not in use.
 	MaxBytes int64
@@ -309,12 +306,16 @@ func (c *AsOf) reopen(ctx context.Context, seq uint64) (*asOfFile, error) {
 		return f, nil
 	}
 	f.users--
-	if errors.Is(err, events.ErrCorrupt) || errors.Is(err, events.ErrOutOfRange) {
-		c.opts.Logger.Warn("kept views are of no use any more", "seq", seq, "why", err)
-		c.drop(f)
-		return nil, nil
+	level := slog.LevelWarn
+	switch {
+	case errors.Is(err, events.ErrOutOfRange): // the archive was pruned
+		level = slog.LevelDebug
+	case !errors.Is(err, events.ErrCorrupt):
+		return nil, err
 	}
-	return nil, err
+	c.opts.Logger.Log(ctx, level, "kept views are of no use any more", "seq", seq, "why", err)
+	c.drop(f)
+	return nil, nil
 }
 
 // open opens a kept file that is what its manifest says and is of this log.

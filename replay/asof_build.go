@@ -1,14 +1,11 @@
 package replay
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/projector"
@@ -22,21 +19,13 @@ const (
 	unfinishedPrefix = "new-"
 )
 
-// base is where making views begins: a snapshot, or a kept file.
-type base struct {
-	snap Snapshot // Seq 0: nothing; the log is applied from its first record
-	kept bool
-
-	copyTo func(ctx context.Context, w io.Writer) error
-}
-
 // build makes the file of a seq. from is the seq that it began with.
 func (c *AsOf) build(ctx context.Context, seq uint64) (f *asOfFile, from uint64, err error) {
 	bases, err := c.bases(ctx, seq)
-	if err == nil {
-		err = os.MkdirAll(c.opts.Dir, 0o700)
-	}
 	if err != nil {
+		return nil, 0, err
+	}
+	if err := os.MkdirAll(c.opts.Dir, 0o700); err != nil {
 		return nil, 0, asOfError(seq, err)
 	}
 	path := c.unfinished(seq)
@@ -54,76 +43,37 @@ func asOfError(seq uint64, err error) error {
 	return events.Errorf(events.CodeOf(err), "views at seq %d: %w", seq, err)
 }
 
-// bases returns where making the views of a seq can begin, the nearest first. It
-// is ErrOutOfRange if there is nothing that the log goes on from.
-func (c *AsOf) bases(ctx context.Context, seq uint64) ([]base, error) {
-	list, err := Bases{Snapshots: c.opts.Snapshots, Archive: c.opts.Archive}.listFor(ctx, c.opts.Log, seq)
-	if err != nil {
-		return nil, err
-	}
-	first := c.opts.Log.First()
-	var bases []base
-	if first <= 1 {
-		bases = append(bases, base{})
-	}
-	var earliest uint64 // state that the log goes on from
-	for _, b := range list {
-		if b.SchemaVersion != views.SchemaVersion || b.Seq+1 < first {
-			continue
-		}
-		bases = append(bases, base{snap: b.Snapshot, copyTo: b.copyTo})
-		if earliest == 0 || b.Seq < earliest {
-			earliest = b.Seq
-		}
-	}
-	for _, snap := range c.list() {
-		if snap.Seq+1 >= first {
-			bases = append(bases, base{snap: snap, kept: true, copyTo: c.kept.copierOf(snap)})
-		}
-	}
-	bases = slices.DeleteFunc(bases, func(b base) bool { return b.snap.Seq > seq })
-	if len(bases) == 0 {
-		return nil, gone(first, earliest)
-	}
-	slices.SortStableFunc(bases, func(a, b base) int { return cmp.Compare(b.snap.Seq, a.snap.Seq) })
-	return bases, nil
+// bases returns where making the views of a seq can begin, the nearest first.
+func (c *AsOf) bases(ctx context.Context, seq uint64) ([]Base, error) {
+	return c.opts.Bases.usable(ctx, c.opts.Log, seq, c.list()...)
 }
 
-// gone is the error for a seq before all that can be shown.
-func gone(first, earliest uint64) error {
-	way := "only the present state can"
-	if earliest > 0 {
-		way = fmt.Sprintf("ask for seq %d or a later one", earliest)
-	}
-	return events.Errorf(events.CodeOutOfRange, "that state can't be shown any more, the log begins with seq %d; %s", first, way)
-}
-
-// list returns what the kept files hold.
-func (c *AsOf) list() []Snapshot {
+// list returns the kept files.
+func (c *AsOf) list() []Base {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var list []Snapshot
+	var list []Base
 	for _, f := range c.files {
-		list = append(list, f.snap)
+		list = append(list, Base{Snapshot: f.snap, kept: true, copyTo: c.kept.copierOf(f.snap)})
 	}
 	return list
 }
 
 // begin makes views at path from the first base that is good, and opens them.
-func (c *AsOf) begin(ctx context.Context, bases []base, path string) (db *views.DB, seq uint64, err error) {
+func (c *AsOf) begin(ctx context.Context, bases []Base, path string) (db *views.DB, seq uint64, err error) {
 	for _, b := range bases {
 		db, err = c.beginWith(ctx, b, path)
 		if !errors.Is(err, events.ErrCorrupt) {
-			return db, b.snap.Seq, err
+			return db, b.Seq, err
 		}
-		c.opts.Logger.Warn("views are passed over as a beginning", "seq", b.snap.Seq, "snapshot", !b.kept, "why", err)
+		c.opts.Logger.Warn("views are passed over as a beginning", "seq", b.Seq, "snapshot", !b.kept, "why", err)
 	}
 	return nil, 0, err
 }
 
 // beginWith opens a copy of a base that is good and of this log.
-func (c *AsOf) beginWith(ctx context.Context, b base, path string) (*views.DB, error) {
-	if err := c.makeRoom(b.snap.SizeBytes); err != nil {
+func (c *AsOf) beginWith(ctx context.Context, b Base, path string) (*views.DB, error) {
+	if err := c.makeRoom(b.SizeBytes); err != nil {
 		return nil, err
 	}
 	if err := c.copyBase(ctx, b, path); err != nil {
@@ -133,26 +83,26 @@ func (c *AsOf) beginWith(ctx context.Context, b base, path string) (*views.DB, e
 	if err != nil {
 		return nil, err
 	}
-	if at := db.Checkpoint(); at.Seq != b.snap.Seq || at.Hash != b.snap.Hash || b.snap.Seq != 0 && at.Digest != b.snap.Digest {
-		err = events.Errorf(events.CodeCorrupt, "the file is at seq %d (%s), its manifest says %d (%s)", at.Seq, at.Hash, b.snap.Seq, b.snap.Hash)
+	if at := db.Checkpoint(); at.Seq != b.Seq || at.Hash != b.Hash || b.Seq != 0 && at.Digest != b.Digest {
+		err = events.Errorf(events.CodeCorrupt, "the file is at seq %d (%s), its manifest says %d (%s)", at.Seq, at.Hash, b.Seq, b.Hash)
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
 // copyBase copies a base to path. Seq 0 is no file.
-func (c *AsOf) copyBase(ctx context.Context, b base, path string) error {
-	if err := os.RemoveAll(path); err != nil || b.snap.Seq == 0 {
+func (c *AsOf) copyBase(ctx context.Context, b Base, path string) error {
+	if err := os.RemoveAll(path); err != nil || b.Seq == 0 {
 		return err
 	}
 	if b.kept {
-		f := c.hold(b.snap.Seq)
+		f := c.hold(b.Seq)
 		if f == nil {
 			return events.Errorf(events.CodeCorrupt, "it was removed meanwhile")
 		}
 		defer c.unhold(f)
 	}
-	if err := fits(ctx, c.opts.Log, b.snap); err != nil {
+	if err := fits(ctx, c.opts.Log, b.Snapshot); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

@@ -46,7 +46,7 @@ func openAsOfWith(t *testing.T, topics string, change ...func(*replay.AsOfOption
 	addTopics(f.store, topics, 20)
 	f.gate = newGate(f.store.Log())
 	f.opts = replay.AsOfOptions{
-		Dir: filepath.Join(t.TempDir(), "asof"), Log: f.gate, Snapshots: snapshotsOf(f.store.Options.Path),
+		Dir: filepath.Join(t.TempDir(), "asof"), Log: f.gate, Bases: replay.Bases{Snapshots: snapshotsOf(f.store.Options.Path)},
 		Logger: slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	for _, change := range change {
@@ -508,7 +508,7 @@ func TestAsOfOtherLog(t *testing.T) {
 	other.read(10)
 	other.close()
 	createSnapshot(t, other.store)
-	if err := errors.Join(os.CopyFS(f.opts.Dir, os.DirFS(other.opts.Dir)), os.CopyFS(f.opts.Snapshots.Dir, os.DirFS(other.opts.Snapshots.Dir))); err != nil {
+	if err := errors.Join(os.CopyFS(f.opts.Dir, os.DirFS(other.opts.Dir)), os.CopyFS(f.opts.Bases.Snapshots.Dir, os.DirFS(other.opts.Bases.Snapshots.Dir))); err != nil {
 		t.Fatal(err)
 	}
 	other.open()
@@ -529,7 +529,7 @@ func TestAsOfDamagedSnapshot(t *testing.T) {
 	addTopics(f.store, "b", 5)
 	damaged := createSnapshot(t, f.store)
 	addTopics(f.store, "c", 5)
-	zero(t, copyOf(f.opts.Snapshots, damaged))
+	zero(t, copyOf(f.opts.Bases.Snapshots, damaged))
 	f.read(f.store.Seq() - 1)
 	if !strings.Contains(f.log.String(), "passed over") {
 		t.Errorf("the damage is not told: %s", f.log)
@@ -591,7 +591,7 @@ func TestAsOfGone(t *testing.T) {
 	f.opts.Log = shortened{f.gate, second.Seq + 2}
 	f.opts.Dir = filepath.Join(t.TempDir(), "asof")
 	f.reopen()
-	if _, err := f.At(t.Context(), second.Seq+2); !errors.Is(err, events.ErrOutOfRange) || !strings.Contains(err.Error(), "only the present") {
+	if _, err := f.At(t.Context(), second.Seq+2); !errors.Is(err, events.ErrOutOfRange) || !strings.Contains(err.Error(), "there is no snapshot") {
 		t.Errorf("no base is left: %v", err)
 	}
 }
@@ -606,6 +606,9 @@ func TestAsOfKeptBeyondTheLog(t *testing.T) {
 		t.Errorf("seq 5: %v", err)
 	}
 	f.wantKept()
+	if strings.Contains(f.log.String(), "of no use any more") {
+		t.Errorf("what was to be expected is told: %s", f.log)
+	}
 }
 
 // Close ends what is being made, and does not wait for views that are in use.

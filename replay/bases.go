@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -20,12 +21,14 @@ type Bases struct {
 	Archive   *archive.Opener // nil: there is none
 }
 
-// Base is one of them.
+// Base is one of them. The zero Base is no views: the log's first record is the first to
+// be applied.
 type Base struct {
 	Snapshot
 	// Archived: it is in the archive, not among the snapshots.
 	Archived bool
 
+	kept   bool // it is a file of an [AsOf]
 	copyTo func(ctx context.Context, w io.Writer) error
 }
 
@@ -35,36 +38,47 @@ func (b Base) Extract(ctx context.Context, path string) error {
 	return durable.Replace(path, func(w io.Writer) error { return b.copyTo(ctx, w) })
 }
 
-// Nearest returns the newest base of this program's schema version that is not
-// beyond a seq and that the log goes on from; log is log and archive as one. found is
-// false when the state has to be made from the log's first record on. It is
+// Nearest returns the newest base for the state of a seq; log is log and archive as one.
+// found is false when the state has to be made from the log's first record on. It is
 // ErrOutOfRange when that record is gone too, and says from which seq on states can
 // be made.
 func (b Bases) Nearest(ctx context.Context, log eventlog.Reader, seq uint64) (base Base, found bool, err error) {
-	list, err := b.listFor(ctx, log, seq)
+	list, err := b.usable(ctx, log, seq)
 	if err != nil {
 		return base, false, err
 	}
+	return list[0], list[0].Seq > 0, nil
+}
+
+// usable returns the bases, and those of more, that the state of a seq can be made from,
+// the nearest first: those of this program's schema version that are not beyond the seq
+// and that the log goes on from. It is ErrOutOfRange when there are none, and names the
+// first state that can be made.
+func (b Bases) usable(ctx context.Context, log eventlog.Reader, seq uint64, more ...Base) ([]Base, error) {
+	list, err := b.listFor(ctx, log, seq)
+	if err != nil {
+		return nil, err
+	}
 	first := log.First()
-	var earliest uint64 // state that can be made
-	for _, candidate := range list {
-		if candidate.SchemaVersion != views.SchemaVersion || candidate.Seq+1 < first {
-			continue
-		}
-		if earliest == 0 || candidate.Seq < earliest {
-			earliest = candidate.Seq
-		}
-		if candidate.Seq <= seq && (!found || candidate.Seq > base.Seq) {
-			base, found = candidate, true
-		}
+	list = slices.DeleteFunc(append(list, more...), func(base Base) bool { return !base.leadsTo(first) })
+	if first <= 1 {
+		list = append(list, Base{})
 	}
+	slices.SortStableFunc(list, func(a, b Base) int { return cmp.Compare(b.Seq, a.Seq) })
+	reach := slices.IndexFunc(list, func(base Base) bool { return base.Seq <= seq })
 	switch {
-	case found || first <= 1:
-		return base, found, nil
-	case earliest == 0:
-		return base, false, events.Errorf(events.CodeOutOfRange, "the state at seq %d can't be made: records before seq %d are gone, and there is no snapshot that they were in", seq, first)
+	case len(list) == 0:
+		return nil, events.Errorf(events.CodeOutOfRange, "the state at seq %d can't be made: the records before seq %d are gone, and there is no snapshot that they were in; name the place of the log's archive, or restore a backup", seq, first)
+	case reach < 0:
+		return nil, events.Errorf(events.CodeOutOfRange, "the state at seq %d can't be made any more: the records before seq %d are gone; ask for seq %d or a later one", seq, first, list[len(list)-1].Seq)
 	}
-	return base, false, events.Errorf(events.CodeOutOfRange, "the state at seq %d can't be made any more: the archive was pruned; ask from seq %d on", seq, earliest)
+	return list[reach:], nil
+}
+
+// leadsTo reports whether views can be made from a snapshot and a log that begins with
+// first.
+func (s Snapshot) leadsTo(first uint64) bool {
+	return s.SchemaVersion == views.SchemaVersion && s.Seq+1 >= first
 }
 
 // listFor lists the bases for the state of a seq. An archive that is not open is not
@@ -84,9 +98,7 @@ func (b Bases) listFor(ctx context.Context, log eventlog.Reader, seq uint64) ([]
 		}
 		first = segment.First
 	}
-	enough := func(base Base) bool {
-		return base.SchemaVersion == views.SchemaVersion && base.Seq <= seq && base.Seq+1 >= first
-	}
+	enough := func(base Base) bool { return base.Seq <= seq && base.leadsTo(first) }
 	if slices.ContainsFunc(snapshots, enough) {
 		return snapshots, nil
 	}
@@ -122,7 +134,7 @@ func (b Bases) list(ctx context.Context) ([]Base, error) {
 	if err := json.Unmarshal(base.Snapshot, &snap); err != nil {
 		return nil, events.Errorf(events.CodeCorrupt, "archive %s: what it tells of its base can't be read: %w", a, err)
 	}
-	return append(list, Base{snap, true, func(ctx context.Context, w io.Writer) error { return a.CopyBase(ctx, base, w) }}), nil
+	return append(list, Base{Snapshot: snap, Archived: true, copyTo: func(ctx context.Context, w io.Writer) error { return a.CopyBase(ctx, base, w) }}), nil
 }
 
 // NewArchiveBase stores a snapshot in an archive, to be its base.
@@ -135,18 +147,17 @@ func NewArchiveBase(ctx context.Context, a *archive.Archive, s Snapshots, snap S
 	return a.PutBase(ctx, b, func(w io.Writer) error { return s.CopyTo(ctx, w, snap) })
 }
 
-// Earliest returns the seq of the first state that can be made when the log begins
-// with first and otherwise is a base as well.
-func (b Bases) Earliest(ctx context.Context, first, otherwise uint64) (uint64, error) {
-	list, err := b.list(ctx)
+// Earliest returns the seq of the first state that can be made from the snapshots when
+// the log begins with first, and otherwise is a base as well.
+func (b Bases) Earliest(first, otherwise uint64) (uint64, error) {
+	list, err := b.Snapshots.List()
 	if err != nil {
 		return 0, err
 	}
-	earliest := otherwise
-	for _, base := range list {
-		if !base.Archived && base.SchemaVersion == views.SchemaVersion && base.Seq+1 >= first {
-			earliest = min(earliest, base.Seq)
+	for _, snap := range list { // the oldest first
+		if snap.leadsTo(first) {
+			return min(snap.Seq, otherwise), nil
 		}
 	}
-	return earliest, nil
+	return otherwise, nil
 }

@@ -15,9 +15,6 @@ type EventRef struct {
 	One   bool // it names one event, not all of the record
 }
 
-// RefTo names the event at a position.
-func RefTo(at events.Position) EventRef { return EventRef{Seq: at.Seq, Index: at.Index, One: true} }
-
 func (r EventRef) String() string {
 	if !r.One {
 		return strconv.FormatUint(r.Seq, 10)

@@ -222,7 +222,7 @@ func (p *pass) reachesBack() error {
 	if !missed {
 		return nil
 	}
-	return events.Errorf(events.CodeOutOfRange, "%s: its history may begin before seq %d, where log and archive begin; ask for what is there with --from %d", p.subject.entity, first, first)
+	return events.Errorf(events.CodeOutOfRange, "%s: its history may begin before seq %d, where log and archive begin; ask for its events from seq %d on", p.subject.entity, first, first)
 }
 
 func earlier(a, b events.Position) events.Position {

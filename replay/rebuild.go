@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -128,7 +129,7 @@ func (r *rebuild) begin(ctx context.Context) (*views.DB, error) {
 	if err := r.takeBase(ctx, at); err != nil {
 		return nil, err
 	}
-	return views.Open(views.Options{Path: r.partial})
+	return views.Open(views.Options{Path: r.partial, Fitted: true})
 }
 
 // apply brings views to the point and to disk.
@@ -142,10 +143,23 @@ func (r *rebuild) apply(ctx context.Context, db *views.DB) error {
 	if err == nil {
 		err = db.FlushAll(ctx)
 	}
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		err = events.Errorf(events.CodeUnavailable, "interrupted at seq %d of %d: %w; the same command goes on from there", db.Flushed().Seq, r.to, err)
+	if stop := ctx.Err(); err != nil && stop != nil && errors.Is(err, stop) {
+		return r.interrupted(db.Flushed().Seq, stop, err)
 	}
 	return err
+}
+
+// interrupted is the error of a run that was stopped. That it was is all that stop tells;
+// err can tell more, of what went wrong then.
+func (r *rebuild) interrupted(at uint64, stop, err error) error {
+	why := ""
+	if err.Error() != stop.Error() {
+		why = ": " + err.Error()
+	}
+	return &events.Error{
+		Code: events.CodeUnavailable, Err: stop,
+		Message: fmt.Sprintf("interrupted at seq %d of %d%s; the same command goes on from there", at, r.to, why),
+	}
 }
 
 // tell fills in the report.

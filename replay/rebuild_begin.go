@@ -33,6 +33,8 @@ func (r *rebuild) mayWrite() error {
 		return events.Errorf(events.CodeConflict, "what is there is no file; name another one")
 	case !r.opts.Force:
 		return events.Errorf(events.CodeAlreadyExists, "the file is there; use --force to replace it, or name another one")
+	case info.Size() == 0:
+		return events.Errorf(events.CodeConflict, "what is there is empty, no file of views, so it is not replaced; remove it, or name another one")
 	}
 	return r.replaceable()
 }
@@ -113,20 +115,16 @@ func (r *rebuild) fits(ctx context.Context, at views.Checkpoint) error {
 // takeBase makes the file a copy of the nearest good base, unless it is at seq at and
 // the base is not nearer to the point.
 func (r *rebuild) takeBase(ctx context.Context, at uint64) error {
-	for seq := r.to; ; {
-		base, found, err := r.opts.Bases.Nearest(ctx, r.log, seq)
-		if at > 0 && (err != nil || !found || base.Seq <= at) {
-			r.report.ResumedFrom = at
-			return nil
+	bases, err := r.opts.Bases.usable(ctx, r.log, r.to)
+	if err != nil && at == 0 {
+		return err
+	}
+	for _, base := range bases {
+		if base.Seq <= at {
+			err = nil
+			break
 		}
-		if err != nil || !found {
-			return err
-		}
-		err = fits(ctx, r.log, base.Snapshot)
-		if err == nil {
-			err = base.Extract(ctx, r.partial)
-		}
-		if err == nil {
+		if err = r.copyBase(ctx, base); err == nil {
 			r.report.FromSnapshot = base.Seq
 			return nil
 		}
@@ -134,6 +132,17 @@ func (r *rebuild) takeBase(ctx context.Context, at uint64) error {
 			return err
 		}
 		r.opts.Logger.Warn("snapshot is passed over", "seq", base.Seq, "why", err)
-		seq = base.Seq - 1
 	}
+	r.report.ResumedFrom = at
+	if at > 0 {
+		return nil
+	}
+	return err
+}
+
+func (r *rebuild) copyBase(ctx context.Context, base Base) error {
+	if err := fits(ctx, r.log, base.Snapshot); err != nil {
+		return err
+	}
+	return base.Extract(ctx, r.partial)
 }

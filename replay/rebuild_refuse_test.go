@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,6 +68,8 @@ func TestRebuildRefuses(t *testing.T) {
 	writeFile(t, out, "notes")
 	refuse(plain, events.CodeAlreadyExists, "use --force")
 	refuse(forced, events.CodeConflict, "no file of views")
+	writeFile(t, out, "")
+	refuse(forced, events.CodeConflict, "is empty, no file of views")
 	os.Remove(out)
 	if err := os.Mkdir(out, 0o700); err != nil {
 		t.Fatal(err)
@@ -147,7 +150,7 @@ func TestRebuildOfLogThatBeginsLater(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "views.db")
 	bases := replay.Bases{Snapshots: snapshotsOf(s.Options.Path)}
 	refusesRebuild(t, log, replay.RebuildOptions{Out: out}, events.CodeOutOfRange, "there is no snapshot")
-	refusesRebuild(t, log, replay.RebuildOptions{Out: out, Bases: bases, To: replay.Point{Seq: snap.Seq - 1}}, events.CodeOutOfRange, "ask from seq")
+	refusesRebuild(t, log, replay.RebuildOptions{Out: out, Bases: bases, To: replay.Point{Seq: snap.Seq - 1}}, events.CodeOutOfRange, fmt.Sprintf("ask for seq %d or a later one", snap.Seq))
 	report := rebuild(t, log, replay.RebuildOptions{Out: out, Bases: bases})
 	if report.FromSnapshot != snap.Seq || report.Digest != s.MustInfo().Digest {
 		t.Errorf("%+v", report)

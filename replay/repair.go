@@ -17,6 +17,7 @@ import (
 
 // RepairOptions are how to repair a log. The zero value is a dry run.
 type RepairOptions struct {
+	Archive  string           // where the archive is; empty: where the log's start tells
 	Out      string           // the new data directory, empty or not there; none: dry run
 	Actor    string           // who ordered it, for the record
 	Clock    func() time.Time // nil: time.Now
@@ -30,21 +31,26 @@ type RepairReport struct {
 	Kept    events.Head   `json:"kept"`  // the last good record
 	KeptAt  events.Time   `json:"kept_at"`
 	Damage  *RepairDamage `json:"damage"`  // null: the log is whole up to its end
-	Durable uint64        `json:"durable"` // the highest seq that the views, a snapshot or the archive have
+	Durable uint64        `json:"durable"` // the highest seq that the views or a snapshot have
 	Lost    LostRecords   `json:"lost"`
 	// FirstSeq is that of the log, and Archive where the records before are: the
 	// repaired log goes on from there, too. Empty: there are none.
 	FirstSeq uint64 `json:"first_seq"`
 	Archive  string `json:"archive,omitempty"`
-	// ArchiveError is why the archive could not be asked whether it has records that the
-	// log lost; empty: it was, or there is none.
+	// Ahead is what the archive has beyond the log's last good record; null: nothing.
+	Ahead *RepairAhead `json:"ahead"`
+	// ArchiveError is why the archive could not be asked for that; empty: it was, or there
+	// is none.
 	ArchiveError string       `json:"archive_error,omitempty"`
 	Out          string       `json:"out,omitempty"` // where the repaired log is; empty: dry run
 	Head         *events.Head `json:"head"`          // of the repaired log; null: dry run
 }
 
 // Needed reports whether the log can't be opened, or may be unable to.
-func (r RepairReport) Needed() bool { return r.Damage != nil || r.Durable > r.Kept.Seq }
+func (r RepairReport) Needed() bool { return r.Ahead != nil || r.loses() }
+
+// loses reports whether records may be given up that were in the log.
+func (r RepairReport) loses() bool { return r.Damage != nil || r.Durable > r.Kept.Seq }
 
 // RepairDamage is the first place in a log that is not good.
 type RepairDamage struct {
@@ -70,8 +76,10 @@ type LostRecords struct {
 // not good, and with options.Out it makes a new data directory from what stands
 // before it: the same bytes, and one more record that begins a new epoch and
 // tells where it forked off. Replicas and subscribers that were ahead of that
-// learn it from there. Log, views and snapshots in dir stay as they are; the
-// directory is locked while something is written.
+// learn it from there. Records that the log's archive has and the log does not, after a
+// restore of an old backup or because of the damage, are taken from there before that, as
+// far as they follow. Log, views and snapshots in dir stay as they are; the directory is
+// locked while something is written.
 //
 // A log without a good first record, or one that is whole, can't be repaired:
 // ErrCorrupt and ErrInvalid.
@@ -104,6 +112,10 @@ type repair struct {
 	start  eventlog.Start
 	epoch  *events.EpochStarted // the last in the good part; nil: not seen
 	report RepairReport
+
+	archive  *archive.Archive
+	archived []*archive.Manifest // files that go on from the log; they count as kept
+	fromLog  events.Head         // up to here the log's own records are copied
 }
 
 func (r *repair) logDir() string { return filepath.Join(r.dir, LogDir) }
@@ -128,28 +140,10 @@ func (r *repair) examine(ctx context.Context) (err error) {
 	if err := r.findEpoch(ctx); err != nil {
 		return err
 	}
-	if err := r.askArchive(ctx); err != nil {
+	if err := r.findAhead(ctx); err != nil {
 		return err
 	}
 	return r.countLost(damage)
-}
-
-// askArchive finds out whether the archive has records that the log lost.
-func (r *repair) askArchive(ctx context.Context) error {
-	if r.start.First <= 1 || r.start.Archive == "" {
-		return nil
-	}
-	a, err := archive.OpenFor(ctx, r.start.Archive, archive.Options{LogID: r.report.LogID, Upto: r.start.Before()})
-	var last uint64
-	if err == nil {
-		last, err = a.Reaches(ctx, r.report.Epoch)
-	}
-	if err != nil && ctx.Err() == nil {
-		r.report.ArchiveError = err.Error()
-		return nil
-	}
-	r.report.Durable = max(r.report.Durable, last)
-	return err
 }
 
 // scan reads the log up to the first damage, which it returns.
@@ -181,15 +175,16 @@ func (r *repair) scan(ctx context.Context) (*eventlog.Damage, error) {
 
 // countLost tells what stands behind the damage, as far as it can be read.
 func (r *repair) countLost(d *eventlog.Damage) (err error) {
-	if !r.report.Needed() {
+	if !r.report.loses() {
 		return nil
 	}
 	lost := &r.report.Lost
 	lost.FirstSeq, lost.Events = r.report.Kept.Seq+1, map[string]uint64{}
-	lost.LastSeq = max(lost.FirstSeq, r.report.Durable)
+	lost.LastSeq = r.report.Durable
 	if d == nil {
 		return nil
 	}
+	lost.LastSeq = max(lost.LastSeq, d.Seq)
 	lost.Bytes, err = eventlog.Beyond(r.logDir(), d, func(f eventlog.Frame) {
 		if f.Seq < lost.FirstSeq {
 			return
@@ -204,6 +199,9 @@ func (r *repair) countLost(d *eventlog.Damage) (err error) {
 			lost.Events[fact.Event.Type().String()]++
 		}
 	})
+	if lost.LastSeq < lost.FirstSeq {
+		*lost = LostRecords{} // the archive has all of them
+	}
 	return err
 }
 

@@ -25,7 +25,10 @@ func (r *repair) write(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, to.close()) }()
 	c := logCopy{dir: to.path(LogDir), name: segmentFile, after: r.start.Before()}
-	if err := c.copy(ctx, r.logDir(), r.report.Kept); err != nil {
+	if err := c.copy(ctx, r.logDir(), r.fromLog); err != nil {
+		return err
+	}
+	if err := r.copyArchived(ctx, &c); err != nil {
 		return err
 	}
 	if err := eventlog.WriteStart(to.path(LogDir), r.start); err != nil {

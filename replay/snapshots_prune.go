@@ -3,6 +3,7 @@ package replay
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/metalog/metalog/internal/durable"
@@ -12,6 +13,13 @@ import (
 // forRecovery is how many of the newest snapshots are kept whatever they take:
 // the second one is for when the first is damaged.
 const forRecovery = 2
+
+// ForRecovery returns, of snapshots in the order of [Snapshots.List], those that recovery
+// may begin with: the two newest of this program's schema version, or as many as there are.
+func ForRecovery(list []Snapshot) []Snapshot {
+	list = slices.DeleteFunc(slices.Clone(list), func(snap Snapshot) bool { return snap.SchemaVersion != views.SchemaVersion })
+	return list[max(0, len(list)-forRecovery):]
+}
 
 // Retention is which snapshots are kept besides the newest ones. They are where
 // reads of earlier states begin.
@@ -65,18 +73,21 @@ func (s Snapshots) Prune(keep Retention) (removed []Snapshot, err error) {
 
 // surplus returns which snapshots of a list, the oldest first, are not kept.
 func surplus(list []Snapshot, keep Retention) []Snapshot {
-	protected := firstProtected(list)
+	var protected uint64 // from this seq on all are kept
+	if newest := ForRecovery(list); len(newest) == forRecovery {
+		protected = newest[0].Seq
+	}
 	var kept, gone []Snapshot
 	var total int64
-	for i, snap := range list {
-		if i < protected && len(kept) > 0 && keep.tooClose(kept[len(kept)-1], snap) {
+	for _, snap := range list {
+		if snap.Seq < protected && len(kept) > 0 && keep.tooClose(kept[len(kept)-1], snap) {
 			gone = append(gone, snap)
 			continue
 		}
 		kept = append(kept, snap)
 		total += snap.SizeBytes
 	}
-	for len(kept) > 0 && total > keep.MaxBytes && kept[0].Seq < list[protected].Seq {
+	for len(kept) > 0 && total > keep.MaxBytes && kept[0].Seq < protected {
 		gone, total = append(gone, kept[0]), total-kept[0].SizeBytes
 		kept = kept[1:]
 	}
@@ -87,20 +98,6 @@ func surplus(list []Snapshot, keep Retention) []Snapshot {
 func (r Retention) tooClose(older, snap Snapshot) bool {
 	few := older.Events == 0 || snap.Events < older.Events+r.EveryEvents // or not noted
 	return few && snap.Seq-older.Seq < r.Every
-}
-
-// firstProtected returns the index from which on all snapshots are kept.
-func firstProtected(list []Snapshot) int {
-	usable := 0
-	for i := len(list) - 1; i > 0; i-- {
-		if list[i].SchemaVersion == views.SchemaVersion {
-			usable++
-		}
-		if usable == forRecovery {
-			return i
-		}
-	}
-	return 0
 }
 
 // remove removes a snapshot, the manifest first: without it the rest is waste.

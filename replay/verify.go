@@ -56,7 +56,7 @@ const progressSteps = 4096
 // What is wrong is in the report, and [VerifyReport.Err] makes an error of it.
 // The error is for what can't be checked at all: ErrNotFound when there is no
 // log, ErrUnavailable when reading fails, ErrOutOfRange for a rebuild from a log
-// whose beginning can't be read.
+// whose beginning is neither there nor in an archive that is known.
 func Verify(ctx context.Context, dir string, opts VerifyOptions) (report VerifyReport, err error) {
 	if _, err := os.Stat(filepath.Join(dir, LogDir)); errors.Is(err, fs.ErrNotExist) {
 		return report, events.Errorf(events.CodeNotFound, "verify %s: there is no store here; name its directory", dir)

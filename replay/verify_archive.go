@@ -31,8 +31,7 @@ func (v *verification) openArchive(ctx context.Context) (*archive.Archive, error
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, events.ErrCorrupt), errors.Is(err, events.ErrConflict):
-		v.report.find(FindingDamage, nil, "%v", err)
-		return nil, nil
+		return nil, v.archiveDamage(err)
 	case err != nil:
 		v.report.notChecked("the records before seq %d", start.First)
 		v.report.Unreachable = err.Error()
@@ -86,9 +85,10 @@ func (v *verification) checkFile(ctx context.Context, a *archive.Archive, m *arc
 	return nil
 }
 
-// archiveDamage puts damage in the report; another error is given back.
+// archiveDamage puts damage in the report, or that it is another log's archive; another
+// error is given back.
 func (v *verification) archiveDamage(err error) error {
-	if !errors.Is(err, events.ErrCorrupt) {
+	if !errors.Is(err, events.ErrCorrupt) && !errors.Is(err, events.ErrConflict) {
 		return err
 	}
 	v.log.sound = false

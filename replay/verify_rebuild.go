@@ -59,6 +59,10 @@ func (v *verification) withRebuild(ctx context.Context, compare func(*views.DB, 
 		r.notChecked("a rebuild: the log is damaged")
 		return nil
 	}
+	if r.Unreachable != "" {
+		r.notChecked("a rebuild: it takes the archive, which can't be reached")
+		return nil
+	}
 	base, err := v.base(ctx)
 	if err != nil {
 		return err
@@ -105,7 +109,7 @@ func (v *verification) base(ctx context.Context) (*Base, error) {
 			return &list[0], nil
 		}
 	}
-	return nil, events.Errorf(events.CodeOutOfRange, "verify %s: views can't be made from the log, which starts at seq %d; verify without --deep, or where the archive is", r.Path, r.FirstSeq)
+	return nil, events.Errorf(events.CodeOutOfRange, "verify %s: views can't be made from the log, which starts at seq %d; name its archive with --archive LOCATION, or verify without --deep", r.Path, r.FirstSeq)
 }
 
 // catchUp applies the log, and reports whether all of it could be.

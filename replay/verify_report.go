@@ -137,7 +137,7 @@ func (r *VerifyReport) Err() error {
 	switch {
 	case len(r.Findings) > 0:
 	case r.Unreachable != "":
-		return events.Errorf(events.CodeUnavailable, "verify: %s: the archive was not checked: %s", r.Path, r.Unreachable)
+		return events.Errorf(events.CodeUnavailable, "verify: %s: the archive was not checked: %s; if another place has it, verify with --archive LOCATION", r.Path, r.Unreachable)
 	default:
 		return nil
 	}

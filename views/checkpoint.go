@@ -7,7 +7,9 @@ import (
 )
 
 // SchemaVersion is the version of buckets, keys and rows. Views of another
-// version are not comparable by digest; they are rebuilt.
+// version are not comparable by digest; they are rebuilt. A pruned archive has no
+// records to rebuild them from: whoever raises it also makes the archive's base (see
+// replay.Bases) readable when it is of the version before.
 const SchemaVersion = 1
 
 // Checkpoint is the last record that views hold, and what they hold then. Of

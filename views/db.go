@@ -26,8 +26,11 @@ type Options struct {
 	// use then.
 	ReadOnly bool
 	// Scratch opens a file that is made anew when anything happens to it: nothing
-	// is synced, and it does not grow ahead of what is in it.
+	// is synced. It is Fitted.
 	Scratch bool
+	// Fitted is for a file that is not written to any more once it is made: it does not
+	// grow ahead of what is in it.
+	Fitted bool
 	// MaxPendingBytes is the size of the pending rows from which [Tx.FreezeDue]
 	// tells to flush them; 64 MiB when zero. Twice that may be in memory: rows
 	// that gather, and rows being flushed.
@@ -125,14 +128,14 @@ func openBolt(o Options) (bolt *bbolt.DB, err error) {
 	if err != nil {
 		return nil, boltError(o.Path, err)
 	}
-	if o.Scratch {
-		bolt.AllocSize = scratchAlloc
+	if o.Scratch || o.Fitted {
+		bolt.AllocSize = fittedAlloc
 	}
 	return bolt, nil
 }
 
-// scratchAlloc is in what steps a scratch file grows; others by 16 MiB.
-const scratchAlloc = 64 << 10
+// fittedAlloc is in what steps a fitted file grows; others by 16 MiB.
+const fittedAlloc = 64 << 10
 
 // boltOptions: without a large first mapping, a flush that makes the file grow
 // would have to wait for all readers each time. The freelist is synced because a

@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
-	"github.com/metalog/metalog/internal/eventlog"
 )
 
 // Archive is the archive of a log: files that each have one segment of it, from
@@ -92,14 +91,14 @@ func Open(ctx context.Context, place Place, opts Options) (*Archive, error) {
 }
 
 // OpenFor opens the archive that a log's start names: it has to have what the log
-// does not have any more. One that is not there is ErrUnavailable.
+// does not have any more. One that is not there is ErrUnavailable then.
 func OpenFor(ctx context.Context, location string, opts Options) (*Archive, error) {
 	place, err := OpenPlace(location)
 	if err != nil {
 		return nil, err
 	}
 	a, err := Open(ctx, place, opts)
-	if errors.Is(err, events.ErrNotFound) {
+	if errors.Is(err, events.ErrNotFound) && opts.Upto.Seq > 0 {
 		err = events.Errorf(events.CodeUnavailable, "%w; the log's first %d records were moved there: if it is elsewhere now, name the place with 'metalog archive --to LOCATION'", err, opts.Upto.Seq)
 	}
 	return a, err
@@ -191,7 +190,7 @@ func (a *Archive) manifest(ctx context.Context, n name) (*Manifest, error) {
 	}
 	data, err := read(ctx, a.place, n.manifest(), 0, -1)
 	if notThere(err) {
-		return nil, a.lost(n, "its manifest is missing")
+		return nil, a.absent(ctx, n, "its manifest is missing")
 	}
 	if err != nil {
 		return nil, err
@@ -221,15 +220,6 @@ func (d *Damage) Error() string {
 func (a *Archive) damaged(n name, seq uint64, offset int64, format string, args ...any) error {
 	d := &Damage{a.String(), n.data(), seq, offset, fmt.Sprintf(format, args...)}
 	return events.Errorf(events.CodeCorrupt, "the archive is damaged: %w; restore the file from a copy of the archive", d)
-}
-
-// lost is the error for a file that is not there: it was pruned while it was read, or
-// should be there.
-func (a *Archive) lost(n name, reason string) error {
-	if n.last < a.First() {
-		return eventlog.Gone(n.first, a.First())
-	}
-	return a.damaged(n, n.first, 0, "%s", reason)
 }
 
 func (a *Archive) missing(f file) error {

@@ -195,5 +195,5 @@ func prune(t *testing.T, a *Archive, frames []eventlog.Located, n int) error {
 	if err != nil {
 		return err
 	}
-	return a.Prune(t.Context(), plan, b)
+	return a.Prune(t.Context(), plan, b, 1)
 }

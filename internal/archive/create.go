@@ -1,10 +1,9 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"iter"
-	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -72,7 +71,7 @@ func (a *Archive) begin(ctx context.Context, epoch uint64) error {
 	}
 	switch {
 	case have.state.Epoch > epoch:
-		return events.Errorf(events.CodeConflict, "archive %s: epoch %d of this log writes to it, and this is epoch %d, which was given up in a repair; use the repaired store, or name another place", a, have.state.Epoch, epoch)
+		return a.givenUp(have.state.Epoch, epoch)
 	case have.state.Epoch == epoch:
 		return nil
 	}
@@ -82,6 +81,11 @@ func (a *Archive) begin(ctx context.Context, epoch uint64) error {
 	}
 	a.have.Store(&have)
 	return nil
+}
+
+// givenUp is the error for a store of an earlier epoch than the one that writes.
+func (a *Archive) givenUp(writes, epoch uint64) error {
+	return events.Errorf(events.CodeConflict, "archive %s: epoch %d of this log writes to it, and this is epoch %d, which was given up in a repair; use the repaired store, or name another place", a, writes, epoch)
 }
 
 // Extend makes a file part of the archive, behind the last one. It is part of it for
@@ -108,13 +112,13 @@ func (a *Archive) Extend(m *Manifest) error {
 // interrupted, and the log has their records. A log that was restored from an old
 // backup does not reach them, or goes on differently.
 func (a *Archive) Agree(ctx context.Context, log eventlog.Reader, epoch uint64) error {
-	head := log.Head().Seq
-	for m, err := range a.beyond(ctx, epoch) {
-		switch {
-		case err != nil:
-			return err
-		case m.LastSeq > head:
-			return events.Errorf(events.CodeCorrupt, "the log ends at seq %d, but the archive %s has seq %d: records were lost; restore a newer backup, or see what 'metalog log repair' would keep", head, a, m.LastSeq)
+	files, err := a.Later(ctx, epoch)
+	if err != nil {
+		return err
+	}
+	for _, m := range files {
+		if head := log.Head().Seq; m.LastSeq > head {
+			return events.Errorf(events.CodeCorrupt, "the log ends at seq %d, but the archive %s has seq %d: records were lost; restore a newer backup, or take them from the archive with 'metalog log repair --archive LOCATION --write OUT'", head, a, m.LastSeq)
 		}
 		if err := a.agree(ctx, log, m); err != nil {
 			return err
@@ -123,45 +127,34 @@ func (a *Archive) Agree(ctx context.Context, log eventlog.Reader, epoch uint64) 
 	return nil
 }
 
-// Reaches returns the last seq that the archive has of an epoch of the log.
-func (a *Archive) Reaches(ctx context.Context, epoch uint64) (uint64, error) {
-	last := a.Head().Seq
-	for m, err := range a.beyond(ctx, epoch) {
-		if err != nil {
-			return 0, err
-		}
-		last = max(last, m.LastSeq)
+// Later returns the files of an epoch of the log that are behind the archive's head,
+// by their first seq. They are no part of the archive. One whose manifest is damaged
+// is left out: it is made anew when the log's segment is moved.
+func (a *Archive) Later(ctx context.Context, epoch uint64) ([]*Manifest, error) {
+	items, err := a.place.List(ctx, segmentsDir)
+	if err != nil {
+		return nil, err
 	}
-	return last, nil
-}
-
-// beyond yields the manifests of files behind the log's start that are of an epoch.
-func (a *Archive) beyond(ctx context.Context, epoch uint64) iter.Seq2[*Manifest, error] {
-	return func(yield func(*Manifest, error) bool) {
-		items, err := a.place.List(ctx, segmentsDir)
-		if err != nil {
-			yield(nil, err)
-			return
+	var later []*Manifest
+	for last, files := range filesIn(items) {
+		if last <= a.Head().Seq {
+			continue
 		}
-		from, byLast := a.Head().Seq, filesIn(items)
-		for _, last := range slices.Sorted(maps.Keys(byLast)) {
-			for _, f := range byLast[last] {
-				if last <= from {
-					continue
-				}
-				m, err := a.manifest(ctx, f.name)
-				if errors.Is(err, events.ErrCorrupt) {
-					continue // it is made anew when the log's segment is moved
-				}
-				if err == nil && m.Epoch != epoch {
-					continue // of before a repair
-				}
-				if !yield(m, err) || err != nil {
-					return
-				}
+		for _, f := range files {
+			m, err := a.manifest(ctx, f.name)
+			if errors.Is(err, events.ErrCorrupt) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if m.Epoch == epoch {
+				later = append(later, m)
 			}
 		}
 	}
+	slices.SortFunc(later, func(a, b *Manifest) int { return cmp.Compare(a.FirstSeq, b.FirstSeq) })
+	return later, nil
 }
 
 // agree checks that the log has the last record of a file.
@@ -171,7 +164,7 @@ func (a *Archive) agree(ctx context.Context, log eventlog.Reader, m *Manifest) e
 			return err
 		}
 		if frame.Hash != m.LastHash {
-			return events.Errorf(events.CodeCorrupt, "seq %d has hash %s in the log, and %s in the archive %s: the log went on after it was restored from an old backup; name another place for its archive", m.LastSeq, frame.Hash, m.LastHash, a)
+			return events.Errorf(events.CodeCorrupt, "seq %d has hash %s in the log, and %s in the archive %s: the log went on after it was restored from an old backup; 'metalog log repair --archive LOCATION --write OUT' makes a store that begins a new epoch", m.LastSeq, frame.Hash, m.LastHash, a)
 		}
 		break
 	}

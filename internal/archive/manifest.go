@@ -53,8 +53,6 @@ type Block struct {
 // Head is the log's head with the file's last record.
 func (m *Manifest) Head() events.Head { return events.Head{Seq: m.LastSeq, Hash: m.LastHash} }
 
-// records is how many records the file has.
-
 func (m *Manifest) name() name { return name{m.FirstSeq, m.LastSeq, hashPrefix(m.LastHash)} }
 
 // blockEnd is where block i ends, in the segment and in the file.

@@ -33,9 +33,10 @@ func (a *Archive) PlanPrune(ctx context.Context, seq uint64) (Pruning, error) {
 
 // Prune moves the archive's first record. The state that tells so, with the base for
 // what is left, is durable before the first file goes: a crash in between leaves
-// files that don't count, and the next Sweep removes them.
-func (a *Archive) Prune(ctx context.Context, p Pruning, base *Base) error {
-	if err := a.moveFirst(ctx, p, base); err != nil {
+// files that don't count, and the next Sweep removes them. It is ErrConflict when a
+// later epoch of the log than the given one has written to the archive.
+func (a *Archive) Prune(ctx context.Context, p Pruning, base *Base, epoch uint64) error {
+	if err := a.moveFirst(ctx, p, base, epoch); err != nil {
 		return err
 	}
 	var names []string
@@ -45,10 +46,18 @@ func (a *Archive) Prune(ctx context.Context, p Pruning, base *Base) error {
 	return a.place.Remove(ctx, names...)
 }
 
-func (a *Archive) moveFirst(ctx context.Context, p Pruning, base *Base) error {
+func (a *Archive) moveFirst(ctx context.Context, p Pruning, base *Base, epoch uint64) error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
+	now, err := readState(ctx, a.place) // another store may have written since this was opened
+	if err != nil {
+		return err
+	}
+	if now.Epoch > epoch {
+		return a.givenUp(now.Epoch, epoch)
+	}
 	have := *a.have.Load()
+	have.state.Epoch = now.Epoch
 	have.state.First, have.state.Prev, have.state.Base = p.First, p.Prev, base
 	if err := putState(ctx, a.place, have.state); err != nil {
 		return err

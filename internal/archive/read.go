@@ -98,15 +98,24 @@ func (a *Archive) block(ctx context.Context, m *Manifest, i int) (packed, error)
 
 func (a *Archive) read(ctx context.Context, m *Manifest, at, n int64) ([]byte, error) {
 	data, err := read(ctx, a.place, m.name().data(), at, n)
-	return data, a.dataError(m, err)
+	return data, a.dataError(ctx, m, err)
 }
 
 // dataError says of a file that is missing what that means.
-func (a *Archive) dataError(m *Manifest, err error) error {
+func (a *Archive) dataError(ctx context.Context, m *Manifest, err error) error {
 	if notThere(err) {
-		return a.lost(m.name(), "the file is missing")
+		return a.absent(ctx, m.name(), "the file is missing")
 	}
 	return err
+}
+
+// absent is the error for a file that was there: a prune took it away meanwhile, maybe
+// that of another process, or it is lost.
+func (a *Archive) absent(ctx context.Context, n name, reason string) error {
+	if state, err := readState(ctx, a.place); err == nil && n.last < state.First {
+		return eventlog.Gone(n.first, state.First)
+	}
+	return a.damaged(n, n.first, 0, "%s", reason)
 }
 
 // frames yields the frames of the seqs from up to to, which the archive has to
@@ -218,7 +227,7 @@ func (a *Archive) through(ctx context.Context, m *Manifest, i int) iter.Seq2[pac
 	return func(yield func(packed, error) bool) {
 		r, err := a.place.Get(ctx, m.name().data(), m.Blocks[i].At, -1)
 		if err != nil {
-			yield(packed{}, a.dataError(m, err))
+			yield(packed{}, a.dataError(ctx, m, err))
 			return
 		}
 		defer r.Close() //nolint:errcheck // only read

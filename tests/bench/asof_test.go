@@ -26,7 +26,7 @@ func BenchmarkAsOf(b *testing.B) {
 	open := func(b *testing.B, path string) *replay.AsOf {
 		b.Helper()
 		cache, err := replay.OpenAsOf(replay.AsOfOptions{
-			Dir: path, Log: log, Snapshots: replay.Snapshots{Dir: filepath.Join(dir, replay.SnapshotsDir)},
+			Dir: path, Log: log, Bases: replay.Bases{Snapshots: replay.Snapshots{Dir: filepath.Join(dir, replay.SnapshotsDir)}},
 		})
 		if err != nil {
 			b.Fatal(err)

@@ -234,7 +234,8 @@ func (a *app) printPruned(r metalog.PruneReport) error {
 	if err := printTable(a.out, r.Files, segmentsMoved); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "\n%s seqs %d to %d, %d files of %s, %s\nevents can be read from seq %d on, states from seq %d on\n",
+	_, err := fmt.Fprintf(a.out, "\n%s seqs %d to %d, %d files of %s, %s\nevents can be read from seq %d on, states from seq %d on\n"+
+		"a metalog whose views have another schema can't make them from what is left: keep a copy until no upgrade may need it\n",
 		did, r.Files[0].FirstSeq, r.Files[n-1].LastSeq, n, cellText(r.Location), sizeText(r.FileBytes), r.FirstSeq, r.StateSeq)
 	return err
 }

@@ -26,8 +26,10 @@ lost. Nothing is changed.
 
 With --write OUT, make a new data directory from the records before the damage, with one
 more that begins a new epoch and tells where the old one ended: replicas and subscribers
-that were ahead of that are told. The damaged directory stays as it is. If there is a
-backup, restore that instead: it may have more.`,
+that were ahead of that are told. Records that only the archive has are taken from there
+before that: a log that was restored from a backup older than its archive gets them back.
+The damaged directory stays as it is. If there is a backup, restore that instead: it may
+have more.`,
 		Example: "  metalog log repair\n  metalog --data ./damaged log repair --write ./repaired",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
@@ -48,6 +50,7 @@ backup, restore that instead: it may have more.`,
 			return a.printRepair(report)
 		}),
 	}
+	cmd.Flags().StringVar(&opts.Archive, "archive", "", "where the archive is, if not where the log says: "+archiveTo)
 	cmd.Flags().StringVar(&opts.Out, "write", "", "`directory` to make the repaired store in, empty or not there")
 	return cmd
 }
@@ -73,10 +76,16 @@ func (a *app) printRepair(r replay.RepairReport) error {
 			row("", "this may be an unfinished write: opening the store repairs that by itself, if it can")
 		}
 	}
-	if r.Durable > r.Kept.Seq {
-		row("missing", "views, a snapshot or the archive have seq %d", r.Durable)
+	if ahead := r.Ahead; ahead != nil && ahead.LastSeq > 0 {
+		row("from the archive", "seqs %d to %d, which the log lacks", ahead.FirstSeq, ahead.LastSeq)
 	}
-	if r.Needed() {
+	if ahead := r.Ahead; ahead != nil && ahead.Unfit > 0 {
+		row("unfit", "the archive has records up to seq %d that are damaged or don't follow the log; they are left out", ahead.Unfit)
+	}
+	if r.Durable > r.Kept.Seq {
+		row("missing", "views or a snapshot have seq %d", r.Durable)
+	}
+	if r.Lost.FirstSeq > 0 {
 		row("lost", "seqs %d to %d at least, %d bytes, %d records can still be read", r.Lost.FirstSeq, r.Lost.LastSeq, r.Lost.Bytes, r.Lost.Readable)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Lost.Events)) {
