@@ -118,6 +118,35 @@ func (h *historian) everything() string {
 	return string(text)
 }
 
+// TestRangeTwice: a list of events is the same each time it is ranged over, also
+// when the first time ended early.
+func TestRangeTwice(t *testing.T) {
+	s := openSmall(t)
+	liveAndDie(s, 2)
+	h := openHistorian(t, s.Log(), filepath.Join(t.TempDir(), "history.db"))
+	deleted := h.read(replay.HistoryQuery{Entity: "topic/orders", Types: []string{"TopicDeleted"}})[0]
+	for name, list := range map[string]iter.Seq2[replay.TreeEvent, error]{
+		"history": h.History(t.Context(), replay.HistoryQuery{Entity: "topic/orders", Limit: 5}),
+		"newest":  h.History(t.Context(), replay.HistoryQuery{Entity: "topic/orders", NewestFirst: true}),
+		"cascade": h.Cascade(t.Context(), replay.CascadeQuery{Of: replay.EventRef{Seq: deleted.Seq}}),
+	} {
+		for range list {
+			break
+		}
+		first, second := positions(mustCollect(t, list)), positions(mustCollect(t, list))
+		if len(first) < 3 || !slices.Equal(first, second) {
+			t.Errorf("%s: first %v, then %v", name, first, second)
+		}
+	}
+}
+
+func positions(list []replay.TreeEvent) (at []events.Position) {
+	for _, e := range list {
+		at = append(at, events.Position{Seq: e.Seq, Index: e.Index})
+	}
+	return at
+}
+
 func TestNamesakesAreToldApart(t *testing.T) {
 	s := openSmall(t)
 	liveAndDie(s, 3)
