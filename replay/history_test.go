@@ -68,7 +68,7 @@ func openHistorian(t testing.TB, log eventlog.Reader, path string) *historian {
 
 func (h *historian) open() {
 	h.t.Helper()
-	index, err := history.Open(h.opts)
+	index, err := history.Open(context.Background(), h.opts)
 	if err != nil {
 		h.t.Fatal(err)
 	}
