@@ -47,12 +47,12 @@ func (p *pass) scan(ctx context.Context) source {
 			if seg.Last < p.in.Lo.Seq || seg.First > p.in.Hi.Seq {
 				continue
 			}
-			s, whole, err := p.h.Index.Summary(seg, p.in.Hi.Seq)
+			may, err := p.h.Index.May(seg, p.in.Hi.Seq, p.subject.keys)
 			if err != nil {
 				yield(found{}, err)
 				return
 			}
-			if whole && !s.May(p.subject.keys) {
+			if !may {
 				continue
 			}
 			if !p.scanSegment(ctx, seg, yield) || !yield(found{at: p.endOf(seg)}, nil) {

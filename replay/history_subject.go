@@ -2,6 +2,7 @@ package replay
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -333,12 +334,7 @@ func (s *subject) owns(event events.Event) bool {
 	if !ok {
 		return false
 	}
-	for _, e := range s.of {
-		if e.Identity == identified.Identity() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.of, func(e history.Entity) bool { return e.Identity == identified.Identity() })
 }
 
 func concernsSegment(event events.Event, id string) bool {
@@ -348,16 +344,7 @@ func concernsSegment(event events.Event, id string) bool {
 	case *events.SegmentRemoved:
 		return e.ID == id
 	case *events.SegmentsCompacted:
-		for _, removed := range e.Removed {
-			if removed == id {
-				return true
-			}
-		}
-		for _, added := range e.Added {
-			if added.ID == id {
-				return true
-			}
-		}
+		return slices.Contains(e.Removed, id) || slices.ContainsFunc(e.Added, func(s events.SegmentInfo) bool { return s.ID == id })
 	}
 	return false
 }
