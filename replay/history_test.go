@@ -185,6 +185,35 @@ func TestNamesakesAreToldApart(t *testing.T) {
 	}
 }
 
+// TestBlameOfEachKey: each key of a config is a field, whatever it is called, and text
+// is as readable as where the entity is described.
+func TestBlameOfEachKey(t *testing.T) {
+	s := openSmall(t)
+	s.Must(metalog.CreateTopic{Name: "orders", Partitions: 1, ReplicationFactor: 1, Config: events.Config{"config": "a", "attributes": "b", "k": "c"}})
+	s.Must(metalog.CreateGroup{ID: "<&>"})
+	h := openHistorian(t, s.Log(), filepath.Join(t.TempDir(), "history.db"))
+	got := map[string]string{}
+	for _, entity := range []string{"topic/orders", "group/<&>"} {
+		report, err := h.Blame(t.Context(), entity, replay.Point{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range report.Fields {
+			got[entity+" "+f.Field] = string(f.Value)
+		}
+	}
+	for field, want := range map[string]string{
+		"topic/orders config.config":     `"a"`,
+		"topic/orders config.attributes": `"b"`,
+		"topic/orders config.k":          `"c"`,
+		"group/<&> id":                   `"<&>"`,
+	} {
+		if got[field] != want {
+			t.Errorf("%s is %s, want %s", field, got[field], want)
+		}
+	}
+}
+
 // TestNamesThatLookLikeIDs: what there has been by a name comes first.
 func TestNamesThatLookLikeIDs(t *testing.T) {
 	s := openSmall(t)
