@@ -23,7 +23,7 @@ type historyIndex struct {
 }
 
 // open returns the index, and opens it at the first call.
-func (x *historyIndex) open(opts func() (history.Options, error)) (*history.Index, error) {
+func (x *historyIndex) open(ctx context.Context, opts func() (history.Options, error)) (*history.Index, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {
@@ -34,7 +34,7 @@ func (x *historyIndex) open(opts func() (history.Options, error)) (*history.Inde
 	}
 	o, err := opts()
 	if err == nil {
-		x.index, err = history.Open(o)
+		x.index, err = history.Open(ctx, o)
 	}
 	return x.index, err
 }
@@ -54,7 +54,7 @@ func ParseEventRef(s string) (EventRef, error) { return replay.ParseEventRef(s) 
 
 // historian answers questions about the past.
 func (s *Store) historian(ctx context.Context) (replay.Historian, error) {
-	index, err := s.index.open(func() (history.Options, error) {
+	index, err := s.index.open(ctx, func() (history.Options, error) {
 		epoch, err := ask(ctx, s.queries, (*views.Reader).Log)
 		return history.Options{
 			Path: filepath.Join(s.opts.Path, replay.HistoryFile), Log: s.history, LogID: epoch.LogID, Logger: s.opts.Logger,

@@ -3,9 +3,7 @@ package replay
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/metalog/metalog/events"
 )
@@ -86,36 +84,22 @@ func (l *ledger) by(name string) (by events.EventView) {
 
 // flatten lists the fields of a JSON object in their order; those of configs and
 // attributes one by one, as config.KEY.
-func flatten(object any) ([]ledgerField, error) {
-	encoded, err := json.Marshal(object)
+func flatten(object any) (fields []ledgerField, err error) {
+	all, err := events.JSONFields(object)
 	if err != nil {
 		return nil, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(encoded))
-	if _, err := dec.Token(); err != nil { // {
-		return nil, err
-	}
-	var fields []ledgerField
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		f := ledgerField{name: fmt.Sprint(name)}
-		if err := dec.Decode(&f.value); err != nil {
-			return nil, err
-		}
-		if f.name != "config" && f.name != "attributes" {
-			fields = append(fields, f)
+	for _, f := range all {
+		if f.Name != "config" && f.Name != "attributes" {
+			fields = append(fields, ledgerField{name: f.Name, value: f.Value})
 			continue
 		}
-		keys, err := flatten(f.value)
+		keys, err := events.JSONFields(f.Value)
 		if err != nil {
 			return nil, err
 		}
 		for _, k := range keys {
-			k.name = strings.Join([]string{f.name, k.name}, ".")
-			fields = append(fields, k)
+			fields = append(fields, ledgerField{name: f.Name + "." + k.Name, value: k.Value})
 		}
 	}
 	return fields, nil

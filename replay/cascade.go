@@ -28,6 +28,7 @@ type CascadeQuery struct {
 func (h Historian) Cascade(ctx context.Context, q CascadeQuery) iter.Seq2[TreeEvent, error] {
 	head := h.Log.Head().Seq
 	return func(yield func(TreeEvent, error) bool) {
+		q := q // which moves on; the next range begins again
 		err := h.indexed(ctx, head, func() error {
 			return h.cascade(ctx, &q, head, func(e TreeEvent) bool {
 				q.After = &events.Position{Seq: e.Seq, Index: e.Index}

@@ -1,35 +1,12 @@
 package replay
 
 import (
-	"regexp"
-	"strconv"
+	"math"
 	"strings"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/views"
 )
-
-// topicForm is what follows topic/ in the name of an entity.
-var topicForm = regexp.MustCompile(`^([^/]+)(?:/partition/(\d{1,9})|/segment/(.+))?$`)
-
-// checkDiffEntity checks the form of an entity's name.
-func checkDiffEntity(entity string) error {
-	kind, id, _ := strings.Cut(entity, "/")
-	known := below[kind] != nil && id != ""
-	switch kind {
-	case "topic":
-		known = topicForm.MatchString(id)
-	case "broker", "producer":
-		if known {
-			_, err := events.EntityRef{Kind: events.EntityKind(kind), ID: id}.Number()
-			return err
-		}
-	}
-	if !known {
-		return events.Errorf(events.CodeInvalid, "entity %q: want topic/NAME, topic/NAME/partition/N, topic/NAME/segment/ID, group/ID, group/ID/offset/TOPIC/N, broker/ID, transaction/ID, producer/ID, cluster, or a noun: %s", entity, joinNouns())
-	}
-	return nil
-}
 
 // areThere is ErrNotFound for an entity that is at neither point: a wrong name must
 // not pass for one of what did not change.
@@ -40,7 +17,7 @@ func (f diffFilter) areThere(before, after *views.Reader) error {
 			err = lookUp(after, entity)
 		}
 		if err != nil && events.CodeOf(err) == events.CodeNotFound {
-			err = events.Errorf(events.CodeNotFound, "entity %q is there neither at seq %d nor at seq %d; check its name", entity, before.Seq(), after.Seq())
+			err = events.Errorf(events.CodeNotFound, "entity %q is there neither at seq %d nor at seq %d; check its name", entity.text, before.Seq(), after.Seq())
 		}
 		if err != nil {
 			return err
@@ -50,44 +27,35 @@ func (f diffFilter) areThere(before, after *views.Reader) error {
 }
 
 // lookUp is ErrNotFound for an entity that views don't have.
-func lookUp(r *views.Reader, entity string) error {
-	kind, id, _ := strings.Cut(entity, "/")
-	var err error
-	switch kind {
-	case "topic":
-		err = lookUpTopic(r, topicForm.FindStringSubmatch(id))
-	case "group":
-		err = lookUpGroup(r, id)
-	case "transaction":
-		_, err = r.TransactionRow(id)
-	case "broker":
-		var n int64
-		if n, err = strconv.ParseInt(id, 10, 32); err == nil {
-			_, err = r.Broker(int32(n))
-		} else {
-			err = events.Errorf(events.CodeNotFound, "broker %s: not found", id)
+func lookUp(r *views.Reader, n entityName) (err error) {
+	switch n.kind {
+	case ofTopic, ofPartition, ofSegment:
+		return lookUpTopic(r, n)
+	case ofGroup:
+		return lookUpGroup(r, n.id)
+	case ofTransaction:
+		_, err = r.TransactionRow(n.id)
+	case ofBroker:
+		if n.number > math.MaxInt32 {
+			return events.Errorf(events.CodeNotFound, "broker %s: not found", n.id)
 		}
-	case "producer":
-		var n int64
-		if n, err = strconv.ParseInt(id, 10, 64); err == nil {
-			_, err = r.TransactionByProducer(n)
-		}
+		_, err = r.Broker(int32(n.number))
+	case ofProducer:
+		_, err = r.TransactionByProducer(n.number)
 	}
 	return err
 }
 
-// lookUpTopic takes what topicForm finds.
-func lookUpTopic(r *views.Reader, form []string) error {
-	topic, err := r.TopicRow(form[1])
+// lookUpTopic finds a topic, or a partition or segment of one.
+func lookUpTopic(r *views.Reader, n entityName) error {
+	topic, err := r.TopicRow(n.id)
 	switch {
 	case err != nil:
 		return err
-	case form[2] != "":
-		if n, _ := strconv.Atoi(form[2]); int64(n) >= int64(topic.Partitions) {
-			return events.Errorf(events.CodeNotFound, "partition %d: not found", n)
-		}
-	case form[3] != "":
-		_, err = r.Segment(topic.ID, form[3])
+	case n.kind == ofPartition && int64(n.partition) >= int64(topic.Partitions):
+		return events.Errorf(events.CodeNotFound, "partition %d: not found", n.partition)
+	case n.kind == ofSegment:
+		_, err = r.Segment(topic.ID, n.segment)
 	}
 	return err
 }
@@ -99,9 +67,8 @@ func lookUpGroup(r *views.Reader, id string) error {
 	if err == nil || events.CodeOf(err) != events.CodeNotFound {
 		return err
 	}
-	if m := offsetForm.FindStringSubmatch(id); m != nil {
-		n, _ := strconv.ParseInt(m[3], 10, 32) // of nine digits at most
-		_, err := r.Offset(m[1], m[2], int32(n))
+	if group, topic, partition, ok := splitOffset(id); ok {
+		_, err := r.Offset(group, topic, partition)
 		return err
 	}
 	if i := strings.LastIndex(id+"/", "/offset/"); i > 0 {

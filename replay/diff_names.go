@@ -79,18 +79,19 @@ func transactionIdentity(c views.Change, t events.Transaction) identity {
 // diffFilter selects entities.
 type diffFilter struct {
 	nouns    []views.Noun // wanted as a whole
-	entities []string     // wanted with what is below them
+	entities []entityName // wanted with what is below them
 	looked   []views.Noun // nouns that any of these may be of; nil: all
 }
 
-// below are the nouns of an entity and what is below it, by what its name begins
-// with.
-var below = map[string][]views.Noun{
-	"broker":      {views.NounBroker},
-	"topic":       {views.NounTopic, views.NounPartition, views.NounSegment},
-	"group":       {views.NounGroup, views.NounOffset},
-	"transaction": {views.NounTransaction},
-	"producer":    {views.NounTransaction},
+// below are the nouns of an entity and what is below it.
+var below = map[subjectKind][]views.Noun{
+	ofBroker:      {views.NounBroker},
+	ofTopic:       {views.NounTopic, views.NounPartition, views.NounSegment},
+	ofPartition:   {views.NounPartition},
+	ofSegment:     {views.NounSegment},
+	ofGroup:       {views.NounGroup, views.NounOffset},
+	ofTransaction: {views.NounTransaction},
+	ofProducer:    {views.NounTransaction},
 }
 
 func newDiffFilter(entities []string) (diffFilter, error) {
@@ -101,22 +102,14 @@ func newDiffFilter(entities []string) (diffFilter, error) {
 			f.looked = append(f.looked, noun)
 			continue
 		}
-		if err := checkDiffEntity(entity); err != nil {
+		n, err := diffForms.parse(entity)
+		if err != nil {
 			return f, err
 		}
-		kind, _, _ := strings.Cut(entity, "/")
-		f.entities = append(f.entities, entity)
-		f.looked = append(f.looked, below[kind]...)
+		f.entities = append(f.entities, n)
+		f.looked = append(f.looked, below[n.kind]...)
 	}
 	return f, nil
-}
-
-func joinNouns() string {
-	names := make([]string, len(views.Nouns))
-	for i, noun := range views.Nouns {
-		names[i] = string(noun)
-	}
-	return strings.Join(names, ", ")
 }
 
 func (f diffFilter) wants(noun views.Noun) bool {
@@ -129,7 +122,8 @@ func (f diffFilter) matches(noun views.Noun, id identity) bool {
 
 // isOrBelow reports whether the entity has a name or is below what has it. The id
 // of a group may hold slashes, so group/a is not above group/a/b by its name alone.
-func (id identity) isOrBelow(name string) bool {
+func (id identity) isOrBelow(n entityName) bool {
+	name := n.text
 	if slices.Contains(id.owners, name) || id.name == name {
 		return true
 	}

@@ -88,6 +88,7 @@ type Historian struct {
 func (h Historian) History(ctx context.Context, q HistoryQuery) iter.Seq2[TreeEvent, error] {
 	head := h.Log.Head().Seq
 	return func(yield func(TreeEvent, error) bool) {
+		q := q // which moves on; the next range begins again
 		err := h.indexed(ctx, head, func() error {
 			return h.history(ctx, &q, head, yield)
 		})

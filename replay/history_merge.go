@@ -48,7 +48,7 @@ func (p *pass) before(a, b events.Position) bool {
 func (p *pass) sources(ctx context.Context) []source {
 	var all []source
 	for _, e := range p.subject.of {
-		all = append(all, p.indexed(e.Identity))
+		all = append(all, p.indexed(ctx, e.Identity))
 	}
 	if s := p.subject; s.high != 0 && !p.q.NoHighRate && p.filter.highRate(s.high) {
 		all = append(all, p.scan(ctx))

@@ -71,8 +71,8 @@ func (r *records) atOffset(ctx context.Context, seq uint64, offset int64) (*even
 
 // checked reads the record of an event of which the index has told, and checks that
 // it is one of the entity.
-func (r *records) checked(id events.Identity, hit history.Hit) (*events.Outline, error) {
-	o, err := r.atOffset(context.Background(), hit.Seq, hit.Offset)
+func (r *records) checked(ctx context.Context, id events.Identity, hit history.Hit) (*events.Outline, error) {
+	o, err := r.atOffset(ctx, hit.Seq, hit.Offset)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 // indexed yields the events of an entity that the index has, where what it says of
 // them is what is looked for. Each is checked when it is read: a wrong row must not
 // show another event.
-func (p *pass) indexed(id events.Identity) source {
+func (p *pass) indexed(ctx context.Context, id events.Identity) source {
 	return func(yield func(found, error) bool) {
 		c := p.h.Index.Events(id, p.in, p.q.NewestFirst)
 		for {
@@ -28,7 +28,7 @@ func (p *pass) indexed(id events.Identity) source {
 			if !p.filter.wantsType(hit.Type, hit.Derived) || !p.subject.may(&hit) {
 				continue
 			}
-			read := func() (*events.Outline, error) { return p.records.checked(id, hit) }
+			read := func() (*events.Outline, error) { return p.records.checked(ctx, id, hit) }
 			if !yield(found{hit.Position, read}, nil) {
 				return
 			}
@@ -47,12 +47,12 @@ func (p *pass) scan(ctx context.Context) source {
 			if seg.Last < p.in.Lo.Seq || seg.First > p.in.Hi.Seq {
 				continue
 			}
-			s, whole, err := p.h.Index.Summary(seg, p.in.Hi.Seq)
+			may, err := p.h.Index.May(seg, p.in.Hi.Seq, p.subject.keys)
 			if err != nil {
 				yield(found{}, err)
 				return
 			}
-			if whole && !s.May(p.subject.keys) {
+			if !may {
 				continue
 			}
 			if !p.scanSegment(ctx, seg, yield) || !yield(found{at: p.endOf(seg)}, nil) {

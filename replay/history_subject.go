@@ -1,7 +1,7 @@
 package replay
 
 import (
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,15 +52,13 @@ const (
 	ofCluster     subjectKind = "cluster"
 )
 
-const entityForms = "topic/NAME, topic/NAME/partition/N, topic/NAME/segment/ID, group/ID, group/ID/offset/TOPIC/N, broker/ID, producer/ID, transaction/ID, config/SCOPE or cluster"
-
-func badEntity(entity string) error {
-	return events.Errorf(events.CodeInvalid, "entity %q: want %s", entity, entityForms)
-}
-
 // subject finds what an entity's text means.
 func (h Historian) subject(entity string) (*subject, error) {
-	s, err := h.parse(entity)
+	n, err := historyForms.parse(entity)
+	if err != nil {
+		return nil, err
+	}
+	s, err := h.find(n)
 	if err != nil {
 		return nil, err
 	}
@@ -68,34 +66,25 @@ func (h Historian) subject(entity string) (*subject, error) {
 	return s, nil
 }
 
-func (h Historian) parse(entity string) (*subject, error) {
-	kind, rest, _ := strings.Cut(entity, "/")
-	if rest == "" && entity != string(ofCluster) {
-		return nil, badEntity(entity)
-	}
-	switch subjectKind(kind) {
-	case ofTopic:
-		return h.topicSubject(entity, rest)
+func (h Historian) find(n entityName) (*subject, error) {
+	switch n.kind {
+	case ofTopic, ofPartition, ofSegment:
+		return h.topicSubject(n)
 	case ofGroup:
-		return h.groupSubject(rest)
-	case ofBroker:
-		return h.numberSubject(ofBroker, events.EntityRef{Kind: events.KindBroker, ID: rest})
-	case ofProducer:
-		return h.numberSubject(ofProducer, events.EntityRef{Kind: events.KindProducer, ID: rest})
+		return h.groupSubject(n.id)
+	case ofBroker, ofProducer:
+		return h.numberSubject(n)
 	case ofTransaction:
-		of, err := h.Index.ProducersOf(rest)
+		of, err := h.Index.ProducersOf(n.id)
 		if err == nil && len(of) == 0 {
-			err = h.unknown("transaction", rest)
+			err = h.unknown("transaction", n.id)
 		}
-		return &subject{kind: ofTransaction, of: of, txn: rest}, err
+		return &subject{kind: ofTransaction, of: of, txn: n.id}, err
 	case ofConfig:
-		return h.configSubject(rest)
-	case ofCluster:
-		if rest == "" {
-			return h.clusterSubject()
-		}
+		return h.configSubject(n.scope)
+	default:
+		return h.clusterSubject()
 	}
-	return nil, badEntity(entity)
 }
 
 // unknown is what is said of an entity that no event is about.
@@ -121,27 +110,17 @@ func (h Historian) topics(name string) ([]history.Entity, error) {
 	return nil, h.unknown("topic", name)
 }
 
-// topicSubject reads NAME, NAME/partition/N or NAME/segment/ID.
-func (h Historian) topicSubject(entity, rest string) (*subject, error) {
-	name, part, fine := strings.Cut(rest, "/")
-	what, id, _ := strings.Cut(part, "/")
-	s := &subject{kind: ofTopic, high: events.TypeHighWatermarkAdvanced}
-	switch {
-	case !fine:
-	case what == "segment" && id != "":
-		s.kind, s.segment, s.high = ofSegment, id, 0
-	case what == "partition":
-		n, err := strconv.ParseInt(id, 10, 32)
-		if err != nil || n < 0 {
-			return nil, badEntity(entity)
-		}
-		p := int32(n)
-		s.kind, s.partition = ofPartition, &p
-	default:
-		return nil, badEntity(entity)
+// topicSubject is of a topic, or of a partition or segment of one.
+func (h Historian) topicSubject(n entityName) (*subject, error) {
+	s := &subject{kind: n.kind, segment: n.segment, high: events.TypeHighWatermarkAdvanced}
+	switch n.kind {
+	case ofPartition:
+		s.partition = &n.partition
+	case ofSegment:
+		s.high = 0
 	}
 	var err error
-	if s.of, err = h.topics(name); err != nil {
+	if s.of, err = h.topics(n.id); err != nil {
 		return nil, err
 	}
 	topics := idsOf(s.of)
@@ -183,10 +162,6 @@ func (h Historian) groups(id string) ([]history.Entity, error) {
 	return nil, h.unknown("group", id)
 }
 
-// offsetForm is what follows the id of a group, which may have slashes itself, to
-// name one of its offsets.
-var offsetForm = regexp.MustCompile(`^(.+)/offset/([^/]+)/(\d{1,9})$`)
-
 // groupSubject reads ID, #NUMBER or ID/offset/TOPIC/N.
 func (h Historian) groupSubject(rest string) (*subject, error) {
 	of, err := h.groups(rest)
@@ -199,22 +174,18 @@ func (h Historian) groupSubject(rest string) (*subject, error) {
 		}
 		return s, nil
 	}
-	m := offsetForm.FindStringSubmatch(rest)
-	if m == nil || events.CodeOf(err) != events.CodeNotFound {
+	group, topic, partition, ok := splitOffset(rest)
+	if !ok || events.CodeOf(err) != events.CodeNotFound {
 		return nil, err
 	}
-	if of, err = h.groups(m[1]); err != nil {
+	if of, err = h.groups(group); err != nil {
 		return nil, err
 	}
-	topics, err := h.topics(m[2])
+	topics, err := h.topics(topic)
 	if err != nil {
 		return nil, err
 	}
-	n, err := strconv.ParseInt(m[3], 10, 32)
-	if err != nil {
-		return nil, badEntity("group/" + rest)
-	}
-	return offsetsSubject(of, topics, int32(n)), nil
+	return offsetsSubject(of, topics, partition), nil
 }
 
 func offsetsSubject(groups, topics []history.Entity, partition int32) *subject {
@@ -241,16 +212,12 @@ func numbersOf(groups []history.Entity) map[uint64]bool {
 }
 
 // numberSubject is of a broker or producer.
-func (h Historian) numberSubject(kind subjectKind, ref events.EntityRef) (*subject, error) {
-	n, err := ref.Number()
-	if err != nil {
-		return nil, err
-	}
-	e, found, err := h.Index.Entity(events.Identity{Kind: ref.Kind, Number: n})
+func (h Historian) numberSubject(n entityName) (*subject, error) {
+	e, found, err := h.Index.Entity(events.Identity{Kind: events.EntityKind(n.kind), Number: n.number})
 	if err == nil && !found {
-		err = h.unknown(string(ref.Kind), ref.ID)
+		err = h.unknown(string(n.kind), n.id)
 	}
-	return &subject{kind: kind, of: []history.Entity{e}}, err
+	return &subject{kind: n.kind, of: []history.Entity{e}}, err
 }
 
 func (h Historian) clusterSubject() (*subject, error) {
@@ -260,21 +227,17 @@ func (h Historian) clusterSubject() (*subject, error) {
 }
 
 // configSubject is of the config of cluster, topic/NAME, broker/ID or group/ID.
-func (h Historian) configSubject(scope string) (*subject, error) {
-	ref, err := events.ParseEntityRef(scope)
-	if err != nil || ref.Kind == events.KindProducer || ref.Kind == events.KindTopic && strings.Contains(ref.ID, "/") {
-		return nil, badEntity("config/" + scope)
-	}
-	s := new(subject)
-	if ref.Kind == events.KindGroup {
-		s.of, err = h.groups(ref.ID)
+func (h Historian) configSubject(scope events.EntityRef) (s *subject, err error) {
+	if scope.Kind == events.KindGroup {
+		s = new(subject)
+		s.of, err = h.groups(scope.ID)
 	} else {
-		s, err = h.subject(scope)
+		s, err = h.subject(scope.String())
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &subject{kind: ofConfig, of: s.of, scope: &ref}, nil
+	return &subject{kind: ofConfig, of: s.of, scope: &scope}, nil
 }
 
 // setsConfig are the types of events that a config comes from.
@@ -333,12 +296,7 @@ func (s *subject) owns(event events.Event) bool {
 	if !ok {
 		return false
 	}
-	for _, e := range s.of {
-		if e.Identity == identified.Identity() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.of, func(e history.Entity) bool { return e.Identity == identified.Identity() })
 }
 
 func concernsSegment(event events.Event, id string) bool {
@@ -348,16 +306,7 @@ func concernsSegment(event events.Event, id string) bool {
 	case *events.SegmentRemoved:
 		return e.ID == id
 	case *events.SegmentsCompacted:
-		for _, removed := range e.Removed {
-			if removed == id {
-				return true
-			}
-		}
-		for _, added := range e.Added {
-			if added.ID == id {
-				return true
-			}
-		}
+		return slices.Contains(e.Removed, id) || slices.ContainsFunc(e.Added, func(s events.SegmentInfo) bool { return s.ID == id })
 	}
 	return false
 }

@@ -68,7 +68,7 @@ func openHistorian(t testing.TB, log eventlog.Reader, path string) *historian {
 
 func (h *historian) open() {
 	h.t.Helper()
-	index, err := history.Open(h.opts)
+	index, err := history.Open(context.Background(), h.opts)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -118,6 +118,35 @@ func (h *historian) everything() string {
 	return string(text)
 }
 
+// TestRangeTwice: a list of events is the same each time it is ranged over, also
+// when the first time ended early.
+func TestRangeTwice(t *testing.T) {
+	s := openSmall(t)
+	liveAndDie(s, 2)
+	h := openHistorian(t, s.Log(), filepath.Join(t.TempDir(), "history.db"))
+	deleted := h.read(replay.HistoryQuery{Entity: "topic/orders", Types: []string{"TopicDeleted"}})[0]
+	for name, list := range map[string]iter.Seq2[replay.TreeEvent, error]{
+		"history": h.History(t.Context(), replay.HistoryQuery{Entity: "topic/orders", Limit: 5}),
+		"newest":  h.History(t.Context(), replay.HistoryQuery{Entity: "topic/orders", NewestFirst: true}),
+		"cascade": h.Cascade(t.Context(), replay.CascadeQuery{Of: replay.EventRef{Seq: deleted.Seq}}),
+	} {
+		for range list {
+			break
+		}
+		first, second := positions(mustCollect(t, list)), positions(mustCollect(t, list))
+		if len(first) < 3 || !slices.Equal(first, second) {
+			t.Errorf("%s: first %v, then %v", name, first, second)
+		}
+	}
+}
+
+func positions(list []replay.TreeEvent) (at []events.Position) {
+	for _, e := range list {
+		at = append(at, events.Position{Seq: e.Seq, Index: e.Index})
+	}
+	return at
+}
+
 func TestNamesakesAreToldApart(t *testing.T) {
 	s := openSmall(t)
 	liveAndDie(s, 3)
@@ -153,6 +182,35 @@ func TestNamesakesAreToldApart(t *testing.T) {
 	report, err := h.Blame(t.Context(), "topic/"+h.read(replay.HistoryQuery{Entity: "topic/orders", Limit: 1})[0].Payload.(*events.TopicCreated).ID.String(), replay.Point{})
 	if err != nil || report.Deleted == nil || report.Deleted.Type != "TopicDeleted" || report.Deleted.Actor != "actor-0" {
 		t.Errorf("the first topic was deleted by %+v, %v", report.Deleted, err)
+	}
+}
+
+// TestBlameOfEachKey: each key of a config is a field, whatever it is called, and text
+// is as readable as where the entity is described.
+func TestBlameOfEachKey(t *testing.T) {
+	s := openSmall(t)
+	s.Must(metalog.CreateTopic{Name: "orders", Partitions: 1, ReplicationFactor: 1, Config: events.Config{"config": "a", "attributes": "b", "k": "c"}})
+	s.Must(metalog.CreateGroup{ID: "<&>"})
+	h := openHistorian(t, s.Log(), filepath.Join(t.TempDir(), "history.db"))
+	got := map[string]string{}
+	for _, entity := range []string{"topic/orders", "group/<&>"} {
+		report, err := h.Blame(t.Context(), entity, replay.Point{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range report.Fields {
+			got[entity+" "+f.Field] = string(f.Value)
+		}
+	}
+	for field, want := range map[string]string{
+		"topic/orders config.config":     `"a"`,
+		"topic/orders config.attributes": `"b"`,
+		"topic/orders config.k":          `"c"`,
+		"group/<&> id":                   `"<&>"`,
+	} {
+		if got[field] != want {
+			t.Errorf("%s is %s, want %s", field, got[field], want)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@
 //	names      kind, name                 the entities that have had it
 //	events     entity, seq, index         number, offset in the segment, type, hints
 //	causes     seq, index of a cause, seq offset of the record that was caused
-//	segments   first seq of a segment     last seq, events by type, Bloom filter
+//	segments   first seq of a segment     last seq, Bloom filter
 //
 // Events are numbered, for each entity from 1, and the rows of other buckets counted:
 // a row that is lost, by a damaged page say, is found out and not passed over. A row

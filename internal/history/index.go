@@ -71,8 +71,9 @@ const Unusable = ".unusable"
 
 // Open opens the index in a file. A file that is missing, damaged or not of this
 // log is no error: it is set aside and an empty index takes its place, which
-// CatchUp fills.
-func Open(opts Options) (*Index, error) {
+// CatchUp fills. When the log can't be read to tell, that is the error, and the file
+// stays.
+func Open(ctx context.Context, opts Options) (*Index, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -80,17 +81,22 @@ func Open(opts Options) (*Index, error) {
 		opts.BatchRecords = batchRecords
 	}
 	x := &Index{opts: opts}
-	err := x.openFile()
-	if err == nil {
-		if err = x.check(); err == nil {
+	why := x.openFile()
+	if errors.Is(why, errBusy) {
+		return nil, why
+	}
+	if why == nil {
+		var err error
+		if why, err = x.check(ctx); why == nil && err == nil {
 			return x, nil
 		}
-		err = errors.Join(err, x.closeFile())
+		closing := x.closeFile()
+		if err != nil {
+			return nil, fmt.Errorf("index of history %s: it can't be compared with the log: %w", opts.Path, errors.Join(err, closing))
+		}
+		why = errors.Join(why, closing)
 	}
-	if errors.Is(err, errBusy) {
-		return nil, err
-	}
-	if err := x.replace(err); err != nil {
+	if err := x.replace(why); err != nil {
 		return nil, err
 	}
 	return x, nil
@@ -195,30 +201,55 @@ type noText struct{}
 func (noText) KeyToString([]byte) string   { return "…" }
 func (noText) ValueToString([]byte) string { return "…" }
 
-// check compares what the file says it was made of with the log.
-func (x *Index) check() error {
+// check compares what the file says it was made of with the log. It returns why the
+// two don't fit, or the error for which that can't be told.
+func (x *Index) check(ctx context.Context) (why, err error) {
 	at, log := x.at.Load(), x.opts.Log
-	head, first := log.Head(), log.First()
+	head := log.Head()
 	switch {
 	case at.Version != version:
-		return fmt.Errorf("it has version %d, not %d", at.Version, version)
+		return fmt.Errorf("it has version %d, not %d", at.Version, version), nil
 	case at.LogID != x.opts.LogID:
-		return fmt.Errorf("it is of log %s", at.LogID)
+		return fmt.Errorf("it is of log %s", at.LogID), nil
 	case at.At.Seq > head.Seq:
-		return fmt.Errorf("it is at seq %d, the log ends at %d", at.At.Seq, head.Seq)
-	case at.At.Seq+1 < first || at.First > first:
-		return fmt.Errorf("it has seq %d to %d, the log begins at %d", at.First, at.At.Seq, first)
-	case at.At.Seq < first || at.At.Seq < at.First:
-		return nil // no record to compare
+		return fmt.Errorf("it is at seq %d, the log ends at %d", at.At.Seq, head.Seq), nil
 	}
-	frame, err := log.FrameAt(context.Background(), at.At.Seq, at.Offset)
-	if err == nil && frame.Hash != at.At.Hash {
+	lacks, err := x.lacksEarlier(ctx)
+	if err != nil {
+		return nil, err
+	}
+	first := log.First()
+	switch {
+	case at.At.Seq+1 < first || lacks:
+		return fmt.Errorf("it has seq %d to %d, the log begins at %d", at.First, at.At.Seq, first), nil
+	case at.At.Seq < first || at.At.Seq < at.First:
+		return nil, nil // no record to compare
+	}
+	frame, err := log.FrameAt(ctx, at.At.Seq, at.Offset)
+	switch {
+	case err != nil && events.CodeOf(err) == events.CodeUnavailable:
+		return nil, err
+	case err == nil && frame.Hash != at.At.Hash:
 		err = errors.New("the hashes differ")
 	}
 	if err != nil {
-		return fmt.Errorf("it has another seq %d than the log: %w", at.At.Seq, err)
+		return fmt.Errorf("it has another seq %d than the log: %w", at.At.Seq, err), nil
 	}
-	return nil
+	return nil, nil
+}
+
+// lacksEarlier reports whether the log has records from before the index. That an
+// archive may have some, which was not reached yet, is certain only once they are
+// read; while they can't be, the index is as good as a new one.
+func (x *Index) lacksEarlier(ctx context.Context) (bool, error) {
+	first := x.at.Load().First
+	if first <= x.opts.Log.First() {
+		return false, nil
+	}
+	for _, err := range x.opts.Log.Frames(ctx, first-1) {
+		return err == nil, ctx.Err()
+	}
+	return false, nil
 }
 
 // replace sets the file aside, which why tells of, and opens an empty one.

@@ -162,16 +162,14 @@ func (x *Index) CausedBy(cause events.Position, after uint64) (c Caused, found b
 	return c, found, err
 }
 
-// Summary returns what is known of a segment, and reports whether that is all of
-// it up to seq last.
-func (x *Index) Summary(seg eventlog.Segment, last uint64) (s Summary, whole bool, err error) {
+// May reports whether a segment, up to a seq, may have events of a high rate under one
+// of the keys. If not, it has none.
+func (x *Index) May(seg eventlog.Segment, to uint64, keys []Key) (may bool, err error) {
 	err = x.view(x.Generation(), func(tx *bbolt.Tx) error {
-		var row summaryRow
-		found, err := getValue(tx, bucketSegments, seqKey(seg.First), &row)
-		if err == nil && found {
-			s, whole = row.summary(seg.First), row.Last >= min(last, seg.Last)
-		}
+		var row summaryRow // if there is none, up to seq 0
+		_, err := getValue(tx, bucketSegments, seqKey(seg.First), &row)
+		may = row.may(keys, min(to, seg.Last))
 		return err
 	})
-	return s, whole, err
+	return may, err
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/metalog/metalog/events"
 )
 
-const version = 1 // of all rows
+const version = 2 // of all rows
 
 var (
 	bucketMeta     = []byte("meta")

@@ -1,44 +1,22 @@
 package history
 
 import (
+	"slices"
+
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
 )
 
-// Summary tells what a segment of the log holds.
-type Summary struct {
-	First, Last uint64 // seqs; of the last segment, Last is what is indexed of it
-	From, To    events.Time
-	Types       map[events.Type]uint64 // events
-	filter      filter
-}
-
-// May reports whether the segment may have events of a high rate under one of the
-// keys. If not, it has none.
-func (s *Summary) May(keys []Key) bool {
-	for _, k := range keys {
-		if s.filter.has(uint64(k)) {
-			return true
-		}
-	}
-	return false
-}
-
-// summaryRow is a Summary as it is stored.
+// summaryRow tells what a segment of the log has of events of a high rate.
 type summaryRow struct {
-	Last   uint64            `cbor:"1,keyasint"`
-	From   events.Time       `cbor:"2,keyasint"`
-	To     events.Time       `cbor:"3,keyasint"`
-	Types  map[uint64]uint64 `cbor:"4,keyasint"`
-	Filter []byte            `cbor:"5,keyasint"`
+	Last   uint64 `cbor:"1,keyasint"` // seq; of the last segment, what is indexed of it
+	Filter []byte `cbor:"2,keyasint"` // of their keys
 }
 
-func (r *summaryRow) summary(first uint64) Summary {
-	s := Summary{First: first, Last: r.Last, From: r.From, To: r.To, Types: map[events.Type]uint64{}, filter: r.Filter}
-	for t, n := range r.Types {
-		s.Types[events.Type(t)] = n
-	}
-	return s
+// may reports whether the segment may have events of a high rate under one of the
+// keys, up to a seq. If not, it has none.
+func (r *summaryRow) may(keys []Key, to uint64) bool {
+	return r.Last < to || slices.ContainsFunc(keys, func(k Key) bool { return filter(r.Filter).has(uint64(k)) })
 }
 
 // summing is the summary of a segment while it is read.
@@ -46,25 +24,18 @@ type summing struct {
 	segment string // file name
 	first   uint64
 	last    uint64
-	from    events.Time
-	to      events.Time
-	types   map[events.Type]uint64
 	keys    map[uint64]struct{}
 }
 
 func newSumming(at eventlog.Located) *summing {
-	return &summing{
-		segment: at.Segment, first: at.Seq, from: at.Time,
-		types: map[events.Type]uint64{}, keys: map[uint64]struct{}{},
-	}
+	return &summing{segment: at.Segment, first: at.Seq, keys: map[uint64]struct{}{}}
 }
 
 // add takes the next record of the segment.
 func (s *summing) add(o *events.Outline) error {
-	s.last, s.to = o.Seq, o.Time
+	s.last = o.Seq
 	for i := range o.Facts {
 		t := o.Facts[i].Type
-		s.types[t]++
 		if !t.HighRate() {
 			continue
 		}
@@ -85,10 +56,4 @@ func (s *summing) add(o *events.Outline) error {
 
 func (s *summing) note(k Key) { s.keys[uint64(k)] = struct{}{} }
 
-func (s *summing) row() summaryRow {
-	types := make(map[uint64]uint64, len(s.types))
-	for t, n := range s.types {
-		types[uint64(t)] = n
-	}
-	return summaryRow{Last: s.last, From: s.from, To: s.to, Types: types, Filter: newFilter(s.keys)}
-}
+func (s *summing) row() summaryRow { return summaryRow{Last: s.last, Filter: newFilter(s.keys)} }

@@ -80,7 +80,7 @@ func BenchmarkHistoryIndex(b *testing.B) {
 	var bytes int64
 	for b.Loop() {
 		path := filepath.Join(b.TempDir(), replay.HistoryFile)
-		index, err := history.Open(history.Options{Path: path, Log: log})
+		index, err := history.Open(b.Context(), history.Options{Path: path, Log: log})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func BenchmarkHistoryIndex(b *testing.B) {
 func indexedLog(b *testing.B) replay.Historian {
 	b.Helper()
 	log := openLog(b, benchlog.Dir(b, benchlog.Shape{}))
-	index, err := history.Open(history.Options{Path: filepath.Join(b.TempDir(), replay.HistoryFile), Log: log})
+	index, err := history.Open(b.Context(), history.Options{Path: filepath.Join(b.TempDir(), replay.HistoryFile), Log: log})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -72,7 +72,7 @@ const valueWidth = 40 // of a value in a table, in characters
 
 // shortValue is a field's value in one line, its end left out if it is long.
 func shortValue(value json.RawMessage) string {
-	text := []rune(field{value: value}.text())
+	text := []rune(valueText(value))
 	if len(text) > valueWidth {
 		return string(text[:valueWidth-1]) + "…"
 	}

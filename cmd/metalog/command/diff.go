@@ -48,8 +48,8 @@ that has another revision and is otherwise the same is not shown.
 
 --entity names what to compare, with all below it: topic/NAME,
 topic/NAME/partition/N, topic/NAME/segment/ID, group/ID, group/ID/offset/TOPIC/N,
-broker/ID, transaction/ID, producer/ID or cluster; or a kind of entity: cluster, broker,
-topic, partition, segment, group, offset or transaction.
+broker/ID, transaction/TRANSACTIONAL-ID, producer/ID or cluster; or a kind of entity:
+cluster, broker, topic, partition, segment, group, offset or transaction.
 
 The exit status is 0 also when something differs, unless --exit-code is given: then it
 is 1.`,

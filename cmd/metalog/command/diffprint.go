@@ -173,26 +173,18 @@ func whole(d metalog.Difference) string {
 		fmt.Fprintf(&text, "  group_id=%d", d.GroupID)
 	}
 	for _, f := range d.Fields {
-		of := field{f.Name, f.Before}
+		value := f.Before
 		if f.After != nil {
-			of.value = f.After
+			value = f.After
 		}
-		if !of.empty() {
-			text.WriteString("  " + cellText(of.name) + "=" + of.text())
+		if !isEmpty(value) {
+			text.WriteString("  " + cellText(f.Name) + "=" + valueText(value))
 		}
 	}
 	if d.Recreated {
 		text.WriteString("  (created again)")
 	}
 	return text.String()
-}
-
-// valueText is a field's value for people; one that is not there is a dash.
-func valueText(value []byte) string {
-	if value == nil {
-		return "-"
-	}
-	return field{value: value}.text()
 }
 
 // end prints what comes after the differences.

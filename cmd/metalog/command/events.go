@@ -248,28 +248,28 @@ func (p *eventPrinter) writeLine(cells ...any) {
 // payloadText is a payload in one line: the fields that say more than the
 // entity's column does.
 func payloadText(payload events.Event) (string, error) {
-	fields, err := fieldsOf(payload)
+	fields, err := events.JSONFields(payload)
 	if err != nil {
 		return "", err
 	}
 	var texts []string
 	for _, f := range fields {
-		if !f.empty() && !f.names(payload.Entity()) {
-			texts = append(texts, f.name+"="+f.text())
+		if text := valueText(f.Value); !isEmpty(f.Value) && !namesEntity(f.Name, text, payload.Entity()) {
+			texts = append(texts, f.Name+"="+text)
 		}
 	}
 	return strings.Join(texts, " "), nil
 }
 
-// names reports whether the field only names the entity, or is an internal id.
-func (f field) names(entity events.EntityRef) bool {
-	switch f.name {
+// namesEntity reports whether a field only names the entity, or is an internal id.
+func namesEntity(name, text string, entity events.EntityRef) bool {
+	switch name {
 	case "topic_id", "group_id":
 		return true
 	case "id":
-		return entity.Kind != events.KindTopic || uuid.Validate(f.text()) == nil
+		return entity.Kind != events.KindTopic || uuid.Validate(text) == nil
 	case "name", "topic", "group", "scope":
-		return f.text() == entity.ID || f.text() == entity.String()
+		return text == entity.ID || text == entity.String()
 	}
 	return false
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -77,62 +76,35 @@ func joinConfig(config events.Config) string {
 // printFields prints an object for people: a line for each field, in the order
 // and with the names of its JSON.
 func (a *app) printFields(v any) error {
-	fields, err := fieldsOf(v)
+	fields, err := events.JSONFields(v)
 	if err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(a.out, 0, 0, columnGap, ' ', 0)
 	for _, f := range fields {
-		fmt.Fprintf(table, "%s\t%s\n", f.name, f.text())
+		fmt.Fprintf(table, "%s\t%s\n", f.Name, valueText(f.Value))
 	}
 	return table.Flush()
 }
 
-// field is a field of a JSON object.
-type field struct {
-	name  string
-	value json.RawMessage
-}
-
-// text is the value for people: a string without its quotes.
-func (f field) text() string {
+// valueText is a field's value for people: a string without its quotes; one that is
+// not there is a dash.
+func valueText(value json.RawMessage) string {
+	if value == nil {
+		return "-"
+	}
 	var s string
-	if json.Unmarshal(f.value, &s) == nil {
+	if json.Unmarshal(value, &s) == nil {
 		return cellText(s)
 	}
-	return string(f.value)
+	return string(value)
 }
 
-// empty reports whether the value says nothing.
-func (f field) empty() bool {
-	switch string(f.value) {
+// isEmpty reports whether a field's value says nothing.
+func isEmpty(value json.RawMessage) bool {
+	switch string(value) {
 	case `""`, "null", "false", "{}", "[]":
 		return true
 	}
 	return false
-}
-
-// fieldsOf lists the fields of v's JSON object in their order.
-func fieldsOf(v any) ([]field, error) {
-	encoded, err := encode(v)
-	if err != nil {
-		return nil, err
-	}
-	dec := json.NewDecoder(bytes.NewReader(encoded))
-	if _, err := dec.Token(); err != nil { // {
-		return nil, err
-	}
-	var fields []field
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, err
-		}
-		fields = append(fields, field{fmt.Sprint(name), value})
-	}
-	return fields, nil
 }
