@@ -10,27 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/metalog/metalog"
-	"github.com/metalog/metalog/client"
 )
-
-// archiver is a store that has an archive.
-type archiver interface {
-	Archive(ctx context.Context, opts metalog.ArchiveOptions) (metalog.ArchiveReport, error)
-	ListArchive(ctx context.Context) (metalog.ArchiveStatus, error)
-	PruneArchive(ctx context.Context, opts metalog.PruneOptions) (metalog.PruneReport, error)
-}
-
-var _ = []archiver{(*metalog.Store)(nil), (*client.Client)(nil)}
-
-func (a *app) withArchive(ctx context.Context, body func(archiver) error) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
-		s, ok := store.(archiver)
-		if !ok {
-			return fmt.Errorf("%T has no archive", store)
-		}
-		return body(s)
-	})
-}
 
 // archiveTo is the location of an archive, as flags tell it.
 const archiveTo = "`location` of the archive: a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
@@ -83,8 +63,8 @@ func (a *app) archive(ctx context.Context, opts metalog.ArchiveOptions) error {
 	opts.Progress = func(p metalog.ArchiveProgress) {
 		meter.show(reached{count: p.Bytes, done: p.Bytes, total: p.AllBytes})
 	}
-	return a.withArchive(ctx, func(s archiver) error {
-		report, err := s.Archive(ctx, opts)
+	return a.read(ctx, func(store fullStore) error {
+		report, err := store.Archive(ctx, opts)
 		meter.end()
 		if err != nil {
 			return err
@@ -148,8 +128,8 @@ func (a *app) archiveList() *cobra.Command {
 		Example: "  metalog archive list\n  metalog archive list -o json",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.withArchive(ctx, func(s archiver) error {
-				status, err := s.ListArchive(ctx)
+			return a.read(ctx, func(store fullStore) error {
+				status, err := store.ListArchive(ctx)
 				if err != nil {
 					return err
 				}
@@ -203,8 +183,8 @@ pruned until no upgrade may need it.`,
 		Example: "  metalog snapshot list\n  metalog archive prune --before-snapshot 250000 --dry-run\n  metalog archive prune --before-snapshot 250000",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.withArchive(ctx, func(s archiver) error {
-				report, err := s.PruneArchive(ctx, opts)
+			return a.read(ctx, func(store fullStore) error {
+				report, err := store.PruneArchive(ctx, opts)
 				if err != nil {
 					return err
 				}

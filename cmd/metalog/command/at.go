@@ -64,7 +64,7 @@ var errAt = usagef("--at goes with commands that show what is there, such as 'to
 // were at the point that --at gives. Then it says on standard error which record
 // that was.
 func (a *app) readViews(ctx context.Context, body func(metalog.Reader) error) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
+	return a.read(ctx, func(store fullStore) error {
 		if !a.atGiven {
 			return body(store)
 		}

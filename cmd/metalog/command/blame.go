@@ -26,7 +26,7 @@ that was deleted, the fields are as they were before.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeEntity,
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
+			return a.read(ctx, func(store fullStore) error {
 				report, err := store.Blame(ctx, args[0], a.at)
 				if err != nil {
 					return err

@@ -110,7 +110,7 @@ after its cause, with its depth.`,
 			if err != nil {
 				return usagef("SEQ: %w", err)
 			}
-			return a.read(ctx, func(store metalog.MetadataStore) error {
+			return a.read(ctx, func(store fullStore) error {
 				if cascade {
 					return a.printTree(store.Cascade(ctx, metalog.CascadeQuery{Of: ref}), ref, full)
 				}
@@ -153,7 +153,7 @@ func (a *app) showRecord(ctx context.Context, store metalog.MetadataStore, ref m
 
 // listEvents prints what a query selects, as it comes.
 func (a *app) listEvents(ctx context.Context, query metalog.EventQuery) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
+	return a.read(ctx, func(store fullStore) error {
 		return a.printEvents(store.Events(ctx, query))
 	})
 }

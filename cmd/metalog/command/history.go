@@ -67,7 +67,7 @@ with their id.`,
 }
 
 func (a *app) showHistory(ctx context.Context, query metalog.HistoryQuery, full bool) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
+	return a.read(ctx, func(store fullStore) error {
 		list := store.History(ctx, query)
 		if a.format == formatTable && query.Cascade {
 			return a.printTree(list, metalog.EventRef{}, full)

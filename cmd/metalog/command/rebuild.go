@@ -47,20 +47,11 @@ path on its machine.`,
 	return cmd
 }
 
-// rebuilder is a store that rebuilds views.
-type rebuilder interface {
-	Rebuild(ctx context.Context, order metalog.RebuildOrder) (metalog.RebuildReport, error)
-}
-
 func (a *app) rebuild(ctx context.Context, order metalog.RebuildOrder) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
-		r, ok := store.(rebuilder)
-		if !ok {
-			return fmt.Errorf("%T rebuilds no views", store)
-		}
+	return a.read(ctx, func(store fullStore) error {
 		meter := a.meter("records")
 		order.Progress = func(p metalog.RebuildProgress) { meter.show(reachedBy(p)) }
-		report, err := r.Rebuild(ctx, order)
+		report, err := store.Rebuild(ctx, order)
 		meter.end()
 		if err != nil {
 			return err

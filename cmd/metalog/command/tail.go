@@ -62,7 +62,7 @@ as it publishes them. -o json prints an object a line, as jsonl does.`,
 // tail shows events from the log's end, and then follows it. An interrupt is how
 // following ends, and no error.
 func (a *app) tail(ctx context.Context, o tailOptions) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
+	return a.read(ctx, func(store fullStore) error {
 		info, err := store.Info(ctx)
 		if err != nil {
 			return err

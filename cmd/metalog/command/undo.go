@@ -2,23 +2,13 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metalog/metalog"
-	"github.com/metalog/metalog/client"
 )
-
-// undoes is a store that can take back what a record did.
-type undoes interface {
-	PlanUndo(ctx context.Context, opts metalog.UndoOptions, cmdOpts ...metalog.CommandOption) (metalog.UndoPlan, error)
-	Undo(ctx context.Context, opts metalog.UndoOptions, cmdOpts ...metalog.CommandOption) (metalog.UndoReport, error)
-}
-
-var _ = []undoes{(*metalog.Store)(nil), (*client.Client)(nil)}
 
 func (a *app) undoCommand() *cobra.Command {
 	var opts metalog.UndoOptions
@@ -39,15 +29,7 @@ new; the plan says what else differs or does not come back.`,
 			if opts.Seq, err = parseUint64(args[0]); err != nil {
 				return usagef("SEQ: %w", err)
 			}
-			store, err := a.open(ctx, true)
-			if err != nil {
-				return err
-			}
-			u, ok := store.(undoes)
-			if !ok {
-				return errors.Join(fmt.Errorf("%T can't undo", store), store.Close())
-			}
-			return errors.Join(a.undo(ctx, u, opts), store.Close())
+			return a.read(ctx, func(store fullStore) error { return a.undo(ctx, store, opts) })
 		}),
 	}
 	cmd.Flags().BoolVar(&opts.Force, "force", false, "also where later records changed the same things, or data may be lost")
@@ -55,7 +37,7 @@ new; the plan says what else differs or does not come back.`,
 	return cmd
 }
 
-func (a *app) undo(ctx context.Context, store undoes, opts metalog.UndoOptions) error {
+func (a *app) undo(ctx context.Context, store fullStore, opts metalog.UndoOptions) error {
 	given := a.options()
 	with := func(o *metalog.CommandOptions) { *o = given }
 	if a.dryRun {
