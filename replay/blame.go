@@ -48,7 +48,7 @@ type Blamed struct {
 // entity. Of namesakes it is the last one. A transaction's producer is asked for by
 // transactional id, and a cluster has its config.
 //
-// It is ErrNotFound for what has not existed by then, and ErrOutOfRange when its
+// It is ErrNotFound for what did not exist then, and ErrOutOfRange when its
 // history is not whole in log and archive any more.
 func (h Historian) Blame(ctx context.Context, entity string, at Point) (report BlameReport, err error) {
 	head := h.Log.Head().Seq
@@ -97,7 +97,7 @@ func (b *blaming) blame(ctx context.Context, entity string) (BlameReport, error)
 		err = events.Errorf(events.CodeNotFound, "%s: nothing of it was ever set by seq %d; 'metalog config set' sets it", entity, b.to)
 	}
 	if err == nil && !l.existed {
-		err = events.Errorf(events.CodeNotFound, "%s: it has not existed by seq %d; 'metalog history' shows what there is", entity, b.to)
+		err = events.Errorf(events.CodeNotFound, "%s: it did not exist at seq %d; 'metalog history' shows what there is", entity, b.to)
 	}
 	if err != nil {
 		return report, err

@@ -126,16 +126,20 @@ after its cause, with its depth.`,
 // showRecord prints the events of a record, for people with all their fields.
 func (a *app) showRecord(ctx context.Context, store metalog.MetadataStore, ref metalog.EventRef) error {
 	var shown []events.EventView
+	count := 0
 	for e, err := range store.Events(ctx, metalog.EventQuery{From: ref.Seq, To: ref.Seq}) {
 		if err != nil {
 			return err
 		}
-		if !ref.One || e.Index == ref.Index {
+		if count++; !ref.One || e.Index == ref.Index {
 			shown = append(shown, e)
 		}
 	}
-	if len(shown) == 0 {
-		return events.Errorf(events.CodeNotFound, "seq %s: there is no such record or event; 'metalog info' shows the last seq", ref)
+	switch {
+	case count == 0:
+		return events.Errorf(events.CodeNotFound, "seq %s: there is no such record; 'metalog info' shows the last seq", ref)
+	case len(shown) == 0:
+		return events.Errorf(events.CodeNotFound, "event %s: the record has events 0 to %d", ref, count-1)
 	}
 	if a.format != formatTable {
 		return a.printEvents(all(shown))
