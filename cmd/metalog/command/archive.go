@@ -149,7 +149,11 @@ func (a *app) printArchive(s metalog.ArchiveStatus) error {
 		}
 		fmt.Fprintln(a.out)
 	}
-	fmt.Fprintf(a.out, "%s: %d files with seqs %d to %d, %s of log in %s\n", cellText(s.Location), s.Files, s.FirstSeq, s.LastSeq, sizeText(s.Bytes), sizeText(s.FileBytes))
+	if s.Files == 0 {
+		fmt.Fprintf(a.out, "%s: no files\n", cellText(s.Location))
+	} else {
+		fmt.Fprintf(a.out, "%s: %s with seqs %d to %d, %s of log in %s\n", cellText(s.Location), plural(s.Files, "file"), s.FirstSeq, s.LastSeq, sizeText(s.Bytes), sizeText(s.FileBytes))
+	}
 	if s.Base == nil {
 		return nil
 	}
@@ -214,7 +218,7 @@ func (a *app) printPruned(r metalog.PruneReport) error {
 	if err := printTable(a.out, r.Files, segmentsMoved); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "\n%s seqs %d to %d, %d files of %s, %s\nevents can be read from seq %d on, states from seq %d on\n",
-		did, r.Files[0].FirstSeq, r.Files[n-1].LastSeq, n, cellText(r.Location), sizeText(r.FileBytes), r.FirstSeq, r.StateSeq)
+	_, err := fmt.Fprintf(a.out, "\n%s seqs %d to %d, %s of %s, %s\nevents can be read from seq %d on, states from seq %d on\n",
+		did, r.Files[0].FirstSeq, r.Files[n-1].LastSeq, plural(n, "file"), cellText(r.Location), sizeText(r.FileBytes), r.FirstSeq, r.StateSeq)
 	return err
 }

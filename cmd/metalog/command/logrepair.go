@@ -77,7 +77,7 @@ func (a *app) printRepair(r replay.RepairReport) error {
 		row("missing", "views, a snapshot or the archive have seq %d", r.Durable)
 	}
 	if r.Needed() {
-		row("lost", "seqs %d to %d at least, %d bytes, %d records can still be read", r.Lost.FirstSeq, r.Lost.LastSeq, r.Lost.Bytes, r.Lost.Readable)
+		row("lost", "seqs %d to %d at least, %d bytes, %s can still be read", r.Lost.FirstSeq, r.Lost.LastSeq, r.Lost.Bytes, plural(r.Lost.Readable, "record"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Lost.Events)) {
 		row("", "%d %s", r.Lost.Events[name], name)

@@ -79,14 +79,14 @@ func (a *app) printRebuilt(r metalog.RebuildReport) error {
 	row("views", "of seq %d, %s", r.Seq, r.Time)
 	row("hash", "%s", r.Hash)
 	row("digest", "%s", r.Digest)
-	row("rows", "%d, from %d events", r.Rows, r.Events)
+	row("rows", "%d, from %s", r.Rows, plural(r.Events, "event"))
 	switch {
 	case r.ResumedFrom > 0:
-		row("made from", "what an interrupted run left at seq %d, and %d records", r.ResumedFrom, r.AppliedRecords)
+		row("made from", "what an interrupted run left at seq %d, and %s", r.ResumedFrom, plural(r.AppliedRecords, "record"))
 	case r.FromSnapshot > 0:
-		row("made from", "the snapshot of seq %d, and %d records", r.FromSnapshot, r.AppliedRecords)
+		row("made from", "the snapshot of seq %d, and %s", r.FromSnapshot, plural(r.AppliedRecords, "record"))
 	default:
-		row("made from", "all %d records", r.AppliedRecords)
+		row("made from", "all %s", plural(r.AppliedRecords, "record"))
 	}
 	row("took", "%s, %.0f events/s", seconds(r.Seconds), r.EventsPerSecond)
 	return table.Flush()

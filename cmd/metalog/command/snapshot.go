@@ -109,9 +109,9 @@ func (a *app) restoreSnapshot(ctx context.Context, order replay.SnapshotRestore)
 	if err != nil {
 		return err
 	}
-	did := "restored the views from snapshot %d and applied %d records up to seq %d"
+	did := "restored the views from snapshot %d and applied %s up to seq %d"
 	if restored.DryRun {
-		did = "would restore the views from snapshot %d and apply %d records up to seq %d"
+		did = "would restore the views from snapshot %d and apply %s up to seq %d"
 	}
-	return a.say(restored, did, restored.Snapshot.Seq, restored.Records, restored.Head.Seq)
+	return a.say(restored, did, restored.Snapshot.Seq, plural(restored.Records, "record"), restored.Head.Seq)
 }

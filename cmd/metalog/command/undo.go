@@ -93,7 +93,7 @@ func (a *app) printUndo(s metalog.UndoSummary, force bool, done string) {
 	if s.EventCount == 0 {
 		fmt.Fprintln(a.out, nothingToUndo(s))
 	} else {
-		fmt.Fprintf(a.out, "%s %d events in %d records:\n", done, s.EventCount, s.RecordCount)
+		fmt.Fprintf(a.out, "%s %s in %s:\n", done, plural(s.EventCount, "event"), plural(s.RecordCount, "record"))
 		printUndoTable(a, "", s.Steps, undoStepColumns)
 	}
 	printUndoTable(a, "is not as it was before:", s.Differs, undoDifferenceColumns)
