@@ -12,8 +12,9 @@ import (
 // BlameReport tells for each field of an entity which event gave it the value that
 // it has.
 type BlameReport struct {
-	Entity string `json:"entity"` // as it was asked for
-	Seq    uint64 `json:"seq"`    // of the state
+	Entity string      `json:"entity"` // as it was asked for
+	Seq    uint64      `json:"seq"`    // of the state
+	Time   events.Time `json:"time"`   // of that record
 	// Deleted is the event that deleted the entity, nil while it is there. The fields
 	// are then as they were before.
 	Deleted *Blamed      `json:"deleted"`
@@ -195,7 +196,12 @@ func (b *blaming) newest(ctx context.Context, s *subject, n int, types ...events
 }
 
 // fill writes the report of what was found out.
-func (b *blaming) fill(ctx context.Context, report *BlameReport, l *ledger) (err error) {
+func (b *blaming) fill(ctx context.Context, report *BlameReport, l *ledger) error {
+	at, err := b.records.at(ctx, b.to)
+	if err != nil {
+		return err
+	}
+	report.Time = at.Time
 	if l.deleted != nil {
 		deleted, err := b.blamed(ctx, *l.deleted)
 		if err != nil {

@@ -110,6 +110,9 @@ after its cause, with its depth.`,
 			if err != nil {
 				return usagef("SEQ: %w", err)
 			}
+			if full && !cascade {
+				return errAll
+			}
 			return a.read(ctx, func(store fullStore) error {
 				if cascade {
 					return a.printTree(store.Cascade(ctx, metalog.CascadeQuery{Of: ref}), ref, full)
@@ -122,6 +125,8 @@ after its cause, with its depth.`,
 	cmd.Flags().BoolVar(&full, "all", false, "with --cascade, show each event, however many")
 	return cmd
 }
+
+var errAll = usagef("--all goes with --cascade; without it, all events are shown anyway")
 
 // showRecord prints the events of a record, for people with all their fields.
 func (a *app) showRecord(ctx context.Context, store metalog.MetadataStore, ref metalog.EventRef) error {

@@ -50,6 +50,9 @@ with their id.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeEntity,
 		RunE: a.run(func(ctx context.Context, args []string) error {
+			if full && !query.Cascade {
+				return errAll
+			}
 			query.Entity = args[0]
 			return a.showHistory(ctx, query, full)
 		}),
