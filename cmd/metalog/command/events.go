@@ -228,30 +228,22 @@ func (p *eventPrinter) value(e any) error {
 	return p.a.printValue(e)
 }
 
-// eventLine is a table of fixed widths, so that it can be printed as events
-// come; the longest event type fits.
-const eventLine = "%-9s  %-30s  %-27s  %-9s  %-10s  %-28s  %s"
+// eventWidths are those of POSITION to ENTITY: the longest event type fits, and
+// names of some length.
+var eventWidths = []int{9, 30, 27, 9, 10, 40}
 
 // line prints an event for people, with its title before the first one.
 func (p *eventPrinter) line(e events.EventView) error {
 	if p.count == 1 {
-		p.writeLine("POSITION", "TIME", "TYPE", "CAUSE", "ACTOR", "ENTITY", "PAYLOAD")
+		fmt.Fprintln(p.a.out, rowText(eventWidths, "POSITION", "TIME", "TYPE", "CAUSE", "ACTOR", "ENTITY", "PAYLOAD"))
 	}
 	detail, err := payloadText(e.Payload)
 	if err != nil {
 		return err
 	}
-	cause := "-"
-	if e.Cause != nil {
-		cause = e.Cause.String()
-	}
 	position := events.Position{Seq: e.Seq, Index: e.Index}
-	p.writeLine(position.String(), e.Time.String(), e.Type, cause, cellText(e.Actor), cellText(e.Entity), detail)
+	fmt.Fprintln(p.a.out, rowText(eventWidths, position.String(), e.Time.String(), e.Type, causeText(e.Cause), cellText(e.Actor), cellText(e.Entity), detail))
 	return nil
-}
-
-func (p *eventPrinter) writeLine(cells ...any) {
-	fmt.Fprintln(p.a.out, strings.TrimRight(fmt.Sprintf(eventLine, cells...), " "))
 }
 
 // payloadText is a payload in one line: the fields that say more than the

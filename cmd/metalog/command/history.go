@@ -71,29 +71,38 @@ with their id.`,
 
 func (a *app) showHistory(ctx context.Context, query metalog.HistoryQuery, full bool) error {
 	return a.read(ctx, func(store fullStore) error {
-		list := store.History(ctx, query)
 		if a.format == formatTable && query.Cascade {
-			return a.printTree(list, metalog.EventRef{}, full)
+			return a.printTree(store.History(ctx, query), metalog.EventRef{}, full)
 		}
-		return a.printHistory(list, query)
+		limit := 0
+		if a.format == formatTable && query.Limit > 0 {
+			limit = query.Limit
+			query.Limit++ // tells whether something is left
+		}
+		return a.printHistory(store.History(ctx, query), limit)
 	})
 }
 
-// printHistory prints the events of one entity as they come.
-func (a *app) printHistory(list iter.Seq2[metalog.TreeEvent, error], query metalog.HistoryQuery) error {
+// printHistory prints the events of one entity as they come: as many as the limit, if
+// there is one, and then whether something is left.
+func (a *app) printHistory(list iter.Seq2[metalog.TreeEvent, error], limit int) error {
 	p := historyPrinter{eventPrinter: eventPrinter{a: a}}
 	var last events.Position
 	for e, err := range list {
 		if err != nil {
 			return err
 		}
+		if limit > 0 && p.count == limit {
+			if err := a.out.Flush(); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.err, "there is more: --after %s\n", last)
+			break
+		}
 		if err := p.print(e); err != nil {
 			return err
 		}
 		last = events.Position{Seq: e.Seq, Index: e.Index}
-	}
-	if a.format == formatTable && query.Limit > 0 && p.count == query.Limit {
-		fmt.Fprintf(a.err, "there may be more: --after %s\n", last)
 	}
 	return p.end()
 }
@@ -110,7 +119,7 @@ func (p *historyPrinter) print(e metalog.TreeEvent) error {
 		return p.value(e)
 	}
 	if p.count++; p.count == 1 {
-		p.writeRow("POSITION", "TIME", "TYPE", "CAUSE", "ACTOR", "PAYLOAD")
+		fmt.Fprintln(p.a.out, rowText(historyWidths, "POSITION", "TIME", "TYPE", "CAUSE", "ACTOR", "PAYLOAD"))
 	}
 	if of, ok := e.Payload.(events.Identified); ok && of.Identity() != p.of {
 		if p.of = of.Identity(); p.of.Kind == events.KindTopic || p.of.Kind == events.KindGroup {
@@ -122,16 +131,12 @@ func (p *historyPrinter) print(e metalog.TreeEvent) error {
 		return err
 	}
 	position := events.Position{Seq: e.Seq, Index: e.Index}
-	p.writeRow(position.String(), e.Time.String(), e.Type, causeText(e.Cause), cellText(e.Actor), detail)
+	fmt.Fprintln(p.a.out, rowText(historyWidths, position.String(), e.Time.String(), e.Type, causeText(e.Cause), cellText(e.Actor), detail))
 	return nil
 }
 
-// historyLine is a table of fixed widths, so that it can be printed as events come.
-const historyLine = "%-9s  %-30s  %-27s  %-9s  %-10s  %s"
-
-func (p *historyPrinter) writeRow(cells ...any) {
-	fmt.Fprintln(p.a.out, strings.TrimRight(fmt.Sprintf(historyLine, cells...), " "))
-}
+// historyWidths are those of POSITION to ACTOR.
+var historyWidths = eventWidths[:5]
 
 // namesake names a topic or group so that it is told from others of its name.
 func namesake(name events.EntityRef, of events.Identity) string {
