@@ -202,6 +202,7 @@ pruned until no upgrade may need it.`,
 	cmd.Flags().Uint64Var(&opts.BeforeSnapshot, "before-snapshot", 0, "`seq` of a snapshot")
 	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "show what would go, and destroy nothing")
 	require(cmd, "before-snapshot")
+	completeFlag(cmd, "before-snapshot", a.completeSnapshot)
 	return cmd
 }
 

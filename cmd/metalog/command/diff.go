@@ -60,7 +60,18 @@ is 1.`,
 	f.BoolVar(&flags.summary, "summary", false, "show only how many entities differ")
 	f.BoolVar(&flags.exitCode, "exit-code", false, "end with exit status 1 if anything differs")
 	f.Var(&flags.color, "color", "auto (on a terminal, without NO_COLOR), always or never")
+	completeFlag(cmd, "entity", a.completeEntities(diffEntities()...))
+	completeFlag(cmd, "color", cobra.FixedCompletions([]string{string(colorAuto), string(colorAlways), string(colorNever)}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// diffEntities are what --entity takes: entities, and kinds of them.
+func diffEntities() []string {
+	list := []string{"topic/", "group/", "broker/", "transaction/", "producer/"}
+	for _, noun := range metalog.DiffNouns {
+		list = append(list, string(noun))
+	}
+	return list
 }
 
 // ago looks like a point in time, and to who reads flags like some.

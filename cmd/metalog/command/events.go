@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
@@ -46,10 +45,11 @@ func (a *app) eventsList() *cobra.Command {
 		}),
 	}
 	f := cmd.Flags()
-	selectFlags(f, selection{
+	selectFlags(cmd, selection{
 		&query.From, &query.To, &query.Since, &query.Until, &query.Types, &query.Actor, &query.Derived, &query.Cause, &query.Limit,
 	})
 	f.StringVar(&entity, "entity", "", "only events about this `entity`: topic/NAME, group/ID, broker/ID, producer/ID or cluster")
+	completeFlag(cmd, "entity", a.completeEntities(eventEntities...))
 	return cmd
 }
 
@@ -65,7 +65,8 @@ type selection struct {
 }
 
 // selectFlags gives a command the flags that say which events are wanted.
-func selectFlags(f *pflag.FlagSet, s selection) {
+func selectFlags(cmd *cobra.Command, s selection) {
+	f := cmd.Flags()
 	f.Uint64Var(s.from, "from", 0, "first seq (default: the log's first)")
 	f.Uint64Var(s.to, "to", 0, "last seq (default: the log's last)")
 	f.Var(point{s.since}, "since", "from this `POINT` on: a seq, a time, -2h, 'yesterday 14:00'")
@@ -76,6 +77,9 @@ func selectFlags(f *pflag.FlagSet, s selection) {
 	f.Lookup("derived").NoOptDefVal = "true"
 	f.Var(eventFlag{s.cause}, "cause", "only what this `EVENT` caused, SEQ.INDEX, or any event of a record, SEQ")
 	f.IntVar(s.limit, "limit", 0, "at most so many events (default: all)")
+	completeFlag(cmd, "since", completePoint)
+	completeFlag(cmd, "until", completePoint)
+	completeFlag(cmd, "type", completeType)
 }
 
 // eventFlag is a flag of SEQ or SEQ.INDEX.

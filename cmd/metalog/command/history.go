@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,7 +57,7 @@ with their id.`,
 		}),
 	}
 	f := cmd.Flags()
-	selectFlags(f, selection{
+	selectFlags(cmd, selection{
 		&query.From, &query.To, &query.Since, &query.Until, &query.Types, &query.Actor, &query.Derived, &query.Cause, &query.Limit,
 	})
 	f.BoolVar(&query.NewestFirst, "reverse", false, "the newest first")
@@ -167,24 +166,3 @@ func (p positionFlag) Set(s string) error {
 
 func (p positionFlag) String() string { return "" }
 func (p positionFlag) Type() string   { return "position" }
-
-// completeEntity offers what entities can be named, and topics and groups by name.
-func (a *app) completeEntity(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
-	kind, _, named := strings.Cut(toComplete, "/")
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	switch {
-	case !named:
-		return []string{"topic/", "group/", "broker/", "transaction/", "producer/", "config/", "cluster"}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-	case kind == "topic":
-		names, _ = a.completeTopic(cmd, args, "")
-	case kind == "group":
-		names, _ = a.completeGroup(cmd, args, "")
-	}
-	for i := range names {
-		names[i] = kind + "/" + names[i]
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
-}

@@ -43,7 +43,8 @@ path on its machine.`,
 	f.Var(point{&order.To}, "to", "the `point` whose views to make: a seq or a time (default now)")
 	f.StringVar(&order.Out, "out", "", "the `file` to make")
 	f.BoolVar(&order.Force, "force", false, "replace a file of views that is there, and an unfinished one of another rebuild")
-	cobra.CheckErr(cmd.MarkFlagRequired("out"))
+	require(cmd, "out")
+	completeFlag(cmd, "to", completePoint)
 	return cmd
 }
 

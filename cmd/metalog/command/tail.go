@@ -56,6 +56,8 @@ as it publishes them. -o json prints an object a line, as jsonl does.`,
 	f.Uint64VarP(&o.records, "records", "n", 10, "begin with so many of the last records")
 	f.StringVar(&eventType, "type", "", "only events of this `type`")
 	f.StringVar(&entity, "entity", "", "only events about this `entity`: topic/NAME, group/ID, broker/ID, producer/ID or cluster")
+	completeFlag(cmd, "type", completeType)
+	completeFlag(cmd, "entity", a.completeEntities(eventEntities...))
 	return cmd
 }
 

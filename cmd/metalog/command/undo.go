@@ -23,8 +23,9 @@ It is refused when later records changed the same things. --force then overwrite
 what they did. It also makes replicas in sync that may lack data, when else none
 were, and takes away a broker that is still a replica. Ids, revisions and times are
 new; the plan says what else differs or does not come back.`,
-		Example: "  metalog undo 42 --dry-run\n  metalog undo 42 --reason 'deleted by mistake'",
-		Args:    cobra.ExactArgs(1),
+		Example:           "  metalog undo 42 --dry-run\n  metalog undo 42 --reason 'deleted by mistake'",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: a.run(func(ctx context.Context, args []string) (err error) {
 			if opts.Seq, err = parseUint64(args[0]); err != nil {
 				return usagef("SEQ: %w", err)
