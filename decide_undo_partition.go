@@ -143,7 +143,10 @@ func (u *undoing) syncAgain(ref events.PartitionRef, next *events.Assignment, no
 	if len(next.ISR) > 0 {
 		return nil
 	}
-	if next.ISR = alive; !u.force || len(alive) == 0 {
+	switch next.ISR = alive; {
+	case len(alive) == 0:
+		return events.Errorf(events.CodeConflict, "%s: none of the replicas %v is in sync or online; bring one of them up first", partitionLabel(ref), next.Replicas)
+	case !u.force:
 		return events.Errorf(events.CodeConflict, "%s: none of the replicas %v is in sync, so going back to them may lose data", partitionLabel(ref), next.Replicas)
 	}
 	return nil

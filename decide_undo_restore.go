@@ -33,7 +33,7 @@ func (u *undoing) restoreTopic(t target, step *undoStep) error {
 func (u *undoing) remakeTopic(was events.Topic) error {
 	existing, err := u.view.TopicRow(was.Name)
 	if err == nil {
-		return events.Errorf(events.CodeConflict, "topic %q: there is another one of this name now (id %s)", was.Name, existing.ID)
+		return events.Errorf(events.CodeConflict, "topic %q: there is another one of this name now (id %s); delete that one first", was.Name, existing.ID)
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return err
@@ -114,7 +114,7 @@ func (u *undoing) restoreGroup(t target, step *undoStep) error {
 func (u *undoing) remakeGroup(was events.Group) error {
 	existing, err := u.view.Group(was.ID)
 	if err == nil {
-		return events.Errorf(events.CodeConflict, "group %q: there is another one of this id now (since seq %d)", was.ID, existing.GroupID)
+		return events.Errorf(events.CodeConflict, "group %q: there is another one of this id now (since seq %d); delete that one first", was.ID, existing.GroupID)
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return err

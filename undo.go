@@ -90,7 +90,7 @@ func (s *Store) undoPart(ctx context.Context, p *undoPlan, i int, opts CommandOp
 func undoCommandOptions(opts []CommandOption) (CommandOptions, error) {
 	o := NewCommandOptions(opts...)
 	if o.ID != "" || o.IfRevision != nil || o.Cause != nil {
-		return o, events.Errorf(events.CodeInvalid, "it takes no command id, no expected revision and no cause; the seq stands for all of them")
+		return o, events.Errorf(events.CodeInvalid, "it takes no command id, no expected revision and no cause; leave them out, the seq stands for all of them")
 	}
 	return o, o.validate()
 }

@@ -2,11 +2,14 @@ package metalog
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/views"
@@ -64,8 +67,9 @@ func (p *undoPlan) findConflict(t target, now *views.Reader) error {
 			c := UndoConflict{What: t.String(), Why: "there is another one of this name", Blocks: true}
 			if by != nil {
 				c.Seq, c.LastSeq, c.Changes = by.last, by.last, 1
-				c.Why = fmt.Sprintf("there is another one of this name, since seq %d", by.last)
+				c.Why += fmt.Sprintf(", since seq %d", by.last)
 			}
+			c.Why += "; delete that one first"
 			p.Conflicts = append(p.Conflicts, c)
 		}
 	}
@@ -120,7 +124,7 @@ func (p *undoPlan) findMembers(now *views.Reader) error {
 // were before the undone record.
 func (p *undoPlan) compare(view *views.Reader, made remade) error {
 	p.Differs, p.Lost = nil, slices.Clone(p.given)
-	c := comparison{plan: p, view: view, made: made, seen: map[string]int{}, fields: map[reflect.Type][]jsonField{}}
+	c := comparison{plan: p, view: view, made: made, drawn: p.drawn(made), seen: map[string]int{}, fields: map[reflect.Type][]jsonField{}}
 	for _, t := range p.targets {
 		if isDone(p.done, t) {
 			continue
@@ -141,11 +145,23 @@ func (p *undoPlan) compare(view *views.Reader, made remade) error {
 	return nil
 }
 
+// drawn are the ids of topics that only the plan has: the undo draws others.
+func (p *undoPlan) drawn(made remade) map[uuid.UUID]bool {
+	ids := map[uuid.UUID]bool{}
+	for old, ref := range made.Topics {
+		if p.after.made.Topics[old] != ref {
+			ids[ref.ID] = true
+		}
+	}
+	return ids
+}
+
 // comparison gathers differences by kind and field.
 type comparison struct {
 	plan   *undoPlan
 	view   *views.Reader
 	made   remade
+	drawn  map[uuid.UUID]bool
 	seen   map[string]int // places in plan.Differs
 	fields map[reflect.Type][]jsonField
 
@@ -207,9 +223,24 @@ func (c *comparison) rows(t target, was, now any) {
 	for _, f := range c.fieldsOf(a.Type()) {
 		x, y := a.FieldByIndex(f.index).Interface(), b.FieldByIndex(f.index).Interface()
 		if !reflect.DeepEqual(x, y) {
-			c.differ(t, f.name, fmt.Sprint(x), fmt.Sprint(y))
+			c.differ(t, f.name, plainText(x), c.afterText(y))
 		}
 	}
+}
+
+func (c *comparison) afterText(v any) string {
+	if id, ok := v.(uuid.UUID); ok && c.drawn[id] {
+		return "new"
+	}
+	return plainText(v)
+}
+
+// plainText is a value in a line; lists are as JSON has them.
+func plainText(v any) string {
+	if encoded, err := json.Marshal(v); err == nil && (encoded[0] == '[' || encoded[0] == '{') {
+		return string(encoded)
+	}
+	return fmt.Sprint(v)
 }
 
 // fieldsOf lists the fields that JSON shows, those of embedded structs too.

@@ -102,8 +102,8 @@ func TestUndoOfADeletionWithANamesake(t *testing.T) {
 	topicAgain := createTopic(s, "orders", 1).Seq
 	groupAgain := s.Must(metalog.CreateGroup{ID: "g"}).Seq
 	for _, force := range []bool{false, true} {
-		notUndone(t, s, metalog.UndoOptions{Seq: topic, Force: force}, metalog.ErrConflict, `topic "orders": there is another one of this name, since seq `+fmt.Sprint(topicAgain))
-		notUndone(t, s, metalog.UndoOptions{Seq: group, Force: force}, metalog.ErrConflict, `group "g": there is another one of this name, since seq `+fmt.Sprint(groupAgain))
+		notUndone(t, s, metalog.UndoOptions{Seq: topic, Force: force}, metalog.ErrConflict, `topic "orders": there is another one of this name, since seq `+fmt.Sprint(topicAgain)+"; delete that one first")
+		notUndone(t, s, metalog.UndoOptions{Seq: group, Force: force}, metalog.ErrConflict, `group "g": there is another one of this name, since seq `+fmt.Sprint(groupAgain)+"; delete that one first")
 	}
 	s.Must(metalog.DeleteTopic{Name: "orders"})
 	report := mustUndo(t, s, metalog.UndoOptions{Seq: topic})
@@ -153,7 +153,7 @@ func TestWhatCanNotBeUndone(t *testing.T) {
 		}
 	}
 	notUndone(t, s, metalog.UndoOptions{Seq: 1}, metalog.ErrInvalid, "EpochStarted")
-	notUndone(t, s, metalog.UndoOptions{}, metalog.ErrOutOfRange, "undo of seq 0: the log's records are 1 to ")
+	notUndone(t, s, metalog.UndoOptions{}, metalog.ErrOutOfRange, "undo of seq 0: the log's records are 1 to ", "; give one of them")
 	notUndone(t, s, metalog.UndoOptions{Seq: s.Seq() + 1}, metalog.ErrOutOfRange)
 	for _, opt := range []metalog.CommandOption{metalog.WithCommandID("x"), metalog.IfRevision(3), metalog.WithCause(events.Position{Seq: 1}), metalog.WithReason(strings.Repeat("x", 2000))} {
 		if _, err := s.Undo(t.Context(), metalog.UndoOptions{Seq: 2}, opt); events.CodeOf(err) != events.CodeInvalid {
@@ -171,9 +171,22 @@ func TestUndoThatNeedsForce(t *testing.T) {
 	registered := s.Must(broker(8)).Seq
 	before := things(t, s, metalog.Point{})
 	unclean := s.Must(metalog.ReassignPartition{Topic: "orders", Replicas: events.BrokerIDs{7}, Unclean: true}).Seq
-	notUndone(t, s, metalog.UndoOptions{Seq: unclean}, metalog.ErrConflict, "none of the replicas [1 2] is in sync", "--force does it nevertheless")
+	notUndone(t, s, metalog.UndoOptions{Seq: unclean}, metalog.ErrConflict, fmt.Sprintf(`undo of seq %d: topic "orders", partition 0: none of the replicas [1 2] is in sync`, unclean), "--force does it nevertheless")
 	report := mustUndo(t, s, metalog.UndoOptions{Seq: unclean, Force: true})
 	checkBack(t, before, things(t, s, metalog.Point{}), report.UndoSummary)
+
+	unclean = s.Must(metalog.ReassignPartition{Topic: "orders", Replicas: events.BrokerIDs{7}, Unclean: true}).Seq
+	s.Must(metalog.SetBrokerStatus{ID: 1, Status: events.BrokerOffline})
+	s.Must(metalog.SetBrokerStatus{ID: 2, Status: events.BrokerOffline})
+	for _, force := range []bool{false, true} { // which does not help here, and is not offered
+		opts := metalog.UndoOptions{Seq: unclean, Force: force}
+		notUndone(t, s, opts, metalog.ErrConflict, "none of the replicas [1 2] is in sync or online; bring one of them up first")
+		if _, err := s.Undo(t.Context(), opts); strings.Contains(err.Error(), "--force") {
+			t.Errorf("force %v: %v", force, err)
+		}
+	}
+	s.Must(metalog.SetBrokerStatus{ID: 1, Status: events.BrokerOnline})
+	mustUndo(t, s, metalog.UndoOptions{Seq: unclean, Force: true})
 
 	s.Must(metalog.ReassignPartition{Topic: "orders", Replicas: events.BrokerIDs{1, 2, 8}})
 	notUndone(t, s, metalog.UndoOptions{Seq: registered}, metalog.ErrConflict, "broker 8: still a replica", "--force does it nevertheless")

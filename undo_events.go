@@ -141,22 +141,22 @@ func (t target) owners() []target {
 func irreversible(e events.Event) string {
 	switch e.(type) {
 	case *events.PartitionsAdded:
-		return "partitions can't be taken away"
+		return "partitions can't be taken away; create a topic that has fewer"
 	case *events.HighWatermarkAdvanced:
-		return "a high watermark goes back only with a new leader epoch"
+		return "a high watermark goes back only with a new leader epoch; elect a leader, and set it again"
 	case *events.LogStartOffsetAdvanced:
-		return "a log start offset never goes back: what is below it is gone"
+		return "a log start offset never goes back: what is below it is gone for good"
 	case *events.ProducerIDsAllocated:
-		return "producer ids may have been handed out"
+		return "producer ids may have been handed out; leave it, those that are left do no harm"
 	case *events.TransactionBegun, *events.TransactionPartitionsAdded, *events.TransactionOffsetsAdded,
 		*events.TransactionOffsetsCommitted, *events.TransactionPrepared:
 		return "a transaction is not taken back, it is aborted ('metalog txn abort')"
 	case *events.TransactionCommitted, *events.TransactionAborted, *events.ProducerFenced:
-		return "a transaction that is over stays over, and a producer that is fenced stays fenced"
+		return "a transaction that is over stays over, and a producer that is fenced stays fenced; begin a new transaction"
 	case *events.EpochStarted, *events.DigestRecorded, *events.ImportStarted, *events.ImportCompleted:
-		return "it only marks a place in the log"
+		return "it only marks a place in the log; 'metalog events list' shows which records changed something"
 	case *events.SystemInitialized:
-		return "the internal topics stay"
+		return "the internal topics stay: brokers rely on them"
 	}
 	return ""
 }

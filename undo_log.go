@@ -51,7 +51,7 @@ type undone struct {
 // undo.
 func (s *Store) readUndone(ctx context.Context, seq uint64) (*undone, error) {
 	if head := s.history.Head().Seq; seq == 0 || seq > head {
-		return nil, events.Errorf(events.CodeOutOfRange, "undo of seq %d: the log's records are %d to %d", seq, s.history.First(), head)
+		return nil, events.Errorf(events.CodeOutOfRange, "undo of seq %d: the log's records are %d to %d; give one of them", seq, s.history.First(), head)
 	}
 	u := &undone{seqs: map[uint64]bool{seq: true}}
 	for rec, err := range s.history.Records(ctx, seq) {
@@ -89,40 +89,7 @@ func (u *undone) begin(rec *events.Record) error {
 // hasMore reports whether further records may belong to the first one.
 func (u *undone) hasMore() bool {
 	_, part, last := undoOf(u.root)
-	return part == 1 && !last || continuing(u.root)
-}
-
-// continuing reports whether a record says that its cascade goes on.
-func continuing(rec *events.Record) bool {
-	for _, f := range rec.Facts {
-		switch e := f.Event.(type) {
-		case *events.TopicDeleted:
-			if e.Purging {
-				return true
-			}
-		case *events.GroupDeleted:
-			if e.Continues {
-				return true
-			}
-		case *events.BrokerRegistered:
-			if e.Continues {
-				return true
-			}
-		case *events.BrokerStatusChanged:
-			if e.Continues {
-				return true
-			}
-		case *events.BrokerRemoved:
-			if e.Continues {
-				return true
-			}
-		case *events.LogStartOffsetAdvanced:
-			if e.Continues {
-				return true
-			}
-		}
-	}
-	return false
+	return part == 1 && !last || events.ResultOf(u.root).Continues
 }
 
 func (u *undone) isPart(rec *events.Record) bool {
@@ -139,7 +106,7 @@ func (u *undone) isPart(rec *events.Record) bool {
 func (u *undone) completedBy(rec *events.Record) bool {
 	if _, part, _ := undoOf(u.root); part != 0 {
 		_, _, last := undoOf(rec)
-		return last && !continuing(rec)
+		return last && !events.ResultOf(rec).Continues
 	}
 	return isCompletion(rec.Facts[len(rec.Facts)-1].Event)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/views"
@@ -168,7 +169,7 @@ func (p *undoPlan) simulate(u *undoing, steps []undoStep) error {
 	for i := range steps {
 		from, before := len(u.facts), u.bytes
 		if err := u.do(&steps[i]); err != nil {
-			return p.takeRefusal(steps[i], err)
+			return p.takeRefusal(u, &steps[i], err)
 		}
 		if from > 0 && (len(u.facts) > events.MaxRecordEvents || u.bytes > payload) {
 			p.parts = append(p.parts, undoPart{steps[start:i], u.nextRecord(from, before)})
@@ -204,14 +205,17 @@ func (p *undoPlan) addDerived(now *views.Reader) error {
 	return nil
 }
 
-// takeRefusal makes a conflict of what a step was refused for.
-func (p *undoPlan) takeRefusal(step undoStep, err error) error {
+// takeRefusal makes a conflict of what a step was refused for, and finds whether
+// force helps.
+func (p *undoPlan) takeRefusal(u *undoing, step *undoStep, err error) error {
 	if !errors.Is(err, ErrConflict) {
 		return err
 	}
-	c := UndoConflict{What: step.Target.String(), Why: err.Error(), Blocks: true}
-	if !p.opts.Force {
-		c.NeedsForce = step.Target.Kind == targetAssignment || step.Target.Kind == targetBroker
+	what := step.Target.String()
+	c := UndoConflict{What: what, Why: strings.TrimPrefix(err.Error(), what+": "), Blocks: true}
+	if !u.force {
+		u.force = true // on the scratch only: the plan ends here
+		c.NeedsForce = u.do(step) == nil
 	}
 	p.Conflicts = append(p.Conflicts, c)
 	return nil

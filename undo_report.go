@@ -22,7 +22,7 @@ type UndoOptions struct {
 type UndoSummary struct {
 	Undoes UndoneRecord `json:"undoes"`
 	Steps  []UndoStep   `json:"steps"`
-	// Events and Records are how many it takes; none when all is as it was before.
+	// EventCount and RecordCount are how many it takes; none when all is as it was before.
 	// The cascade of a large deletion goes on in further records.
 	EventCount  int `json:"event_count"`
 	RecordCount int `json:"record_count"`
@@ -64,7 +64,7 @@ type UndoDifference struct {
 	Count  int    `json:"count"`  // of things
 	First  string `json:"first"`  // one of them
 	Before string `json:"before"` // of First
-	After  string `json:"after"`
+	After  string `json:"after"`  // new: an id that the undo draws
 	Why    string `json:"why"`
 }
 

@@ -295,3 +295,42 @@ func TestUndoOfTopicDeleteTellsWhatDiffers(t *testing.T) {
 		t.Errorf("lost %v, want %v", lost, want)
 	}
 }
+
+// differenceIn returns what differs in a field of things of one kind.
+func differenceIn(s metalog.UndoSummary, kind, field string) metalog.UndoDifference {
+	i := slices.IndexFunc(s.Differs, func(d metalog.UndoDifference) bool { return d.Kind == kind && d.Field == field })
+	if i < 0 {
+		return metalog.UndoDifference{}
+	}
+	return s.Differs[i]
+}
+
+// A plan shows no id that the undo would draw anew, and lists as JSON has them.
+func TestUndoShowsValues(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	catalogue(t, s)
+	deleted := metalog.UndoOptions{Seq: s.Must(metalog.DeleteTopic{Name: "orders"}).Seq}
+	plan, err := s.PlanUndo(t.Context(), deleted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := mustUndo(t, s, deleted)
+	topic, err := s.GetTopic(t.Context(), "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, field := range map[string]string{"topic": "id", "segment": "topic_id", "offset": "topic_id"} {
+		planned, done := differenceIn(plan.UndoSummary, kind, field), differenceIn(report.UndoSummary, kind, field)
+		if planned.After != "new" || planned.Before != done.Before || done.After != topic.ID.String() {
+			t.Errorf("%s %s: planned %+v, done %+v", kind, field, planned, done)
+		}
+	}
+	registerBrokers(s, 7)
+	unclean := s.Must(metalog.ReassignPartition{Topic: "orders", Replicas: events.BrokerIDs{7}, Unclean: true}).Seq
+	s.Must(metalog.SetBrokerStatus{ID: 2, Status: events.BrokerOffline})
+	report = mustUndo(t, s, metalog.UndoOptions{Seq: unclean, Force: true})
+	if isr := differenceIn(report.UndoSummary, "assignment", "isr"); isr.Before != "[1,2]" || isr.After != "[1]" {
+		t.Errorf("isr: %+v", isr)
+	}
+}

@@ -23,7 +23,7 @@ func encode(t testing.TB, rec *Record) []byte {
 
 func TestRoundTrip(t *testing.T) {
 	records := map[string]*Record{"envelope": fullRecord()}
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		records[typ.String()] = recordOf(typ)
 	}
 	for name, rec := range records {
@@ -244,7 +244,7 @@ func TestUnmarshalIsStrict(t *testing.T) {
 
 // What decodes can be encoded, and is the same then.
 func FuzzDecodeRecord(f *testing.F) {
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		f.Add(encode(f, recordOf(typ)))
 	}
 	f.Add(encode(f, fullRecord()))

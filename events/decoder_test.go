@@ -47,7 +47,7 @@ func frequentRecord() *Record {
 
 func someRecords() map[string]*Record {
 	records := map[string]*Record{"envelope": fullRecord(), "frequent": frequentRecord()}
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		records[typ.String()] = recordOf(typ)
 	}
 	return records
@@ -67,7 +67,7 @@ func TestDecoderKnowsWhatIsWritten(t *testing.T) {
 // The types that are decoded by hand have the version that is. When one of them gets
 // another version, take it out of Decoder.frequent, or teach it the new one.
 func TestFrequentVersions(t *testing.T) {
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		d := Decoder{names: make([]string, fewNames)}
 		if d.frequent(&peeker{}, typ, 1) != nil && schemaVersion(typ) != frequentVersion {
 			t.Errorf("%s: version %d is decoded by hand, version %d is written", typ, frequentVersion, schemaVersion(typ))

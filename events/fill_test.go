@@ -2,14 +2,9 @@ package events
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 )
-
-// allTypes returns every registered type, in order of their numbers.
-func allTypes() []Type { return slices.Sorted(maps.Keys(registry)) }
 
 // filled returns an event of type t with all fields set, to the same values each
 // time.

@@ -76,7 +76,7 @@ func fieldList(t reflect.Type) string {
 func formatTables() []string {
 	var types strings.Builder
 	types.WriteString("| type | event | version | fields |\n| --- | --- | --- | --- |\n")
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		payload := reflect.TypeOf(registry[typ].fresh()).Elem()
 		fmt.Fprintf(&types, "| %d | %s | %d | %s |\n", typ, typ, schemaVersion(typ), fieldList(payload))
 	}

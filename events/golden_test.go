@@ -77,7 +77,7 @@ func readGolden(t testing.TB, path string) []byte {
 }
 
 func TestGoldenBytes(t *testing.T) {
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		t.Run(typ.String(), func(t *testing.T) {
 			checkGolden(t, fmt.Sprintf("%s.v%d.golden", typ, schemaVersion(typ)), goldenRecord(t, recordOf(typ)))
 		})

@@ -12,7 +12,7 @@ func outlined(t testing.TB) map[string]*Record {
 	records := map[string]*Record{"envelope": fullRecord()}
 	all := fullRecord()
 	all.Facts = nil
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		records[typ.String()] = recordOf(typ)
 		all.Facts = append(all.Facts, Fact{Event: filled(typ), Derived: len(all.Facts) > 0, Cause: len(all.Facts) - 1})
 	}
@@ -40,7 +40,7 @@ func TestOutlineShowsWhatTheRecordHas(t *testing.T) {
 
 func TestPlaceOfHighRateEvents(t *testing.T) {
 	found := 0
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		if !typ.HighRate() {
 			continue
 		}
@@ -80,7 +80,7 @@ func TestOutlineOfSomethingElse(t *testing.T) {
 }
 
 func TestEveryEventIsIdentified(t *testing.T) {
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		e := filled(typ)
 		identified, ok := e.(Identified)
 		if !ok {

@@ -2,6 +2,8 @@ package events
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -193,6 +195,9 @@ var typesByName = func() map[string]Type {
 	}
 	return types
 }()
+
+// Types returns every registered type, in order of their numbers.
+func Types() []Type { return slices.Sorted(maps.Keys(registry)) }
 
 // ParseType returns the type of that name.
 func ParseType(name string) (Type, error) {

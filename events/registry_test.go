@@ -10,7 +10,7 @@ import (
 )
 
 func TestRegistry(t *testing.T) {
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		event := registry[typ].fresh()
 		if event.Type() != typ {
 			t.Errorf("%s: a fresh event has type %d, want %d", typ, event.Type(), typ)
@@ -37,7 +37,7 @@ func TestUnknownType(t *testing.T) {
 // Fields of one payload have numbers of their own, those of embedded structs too:
 // where two are the same, the codec would take one of the fields for the other.
 func TestFieldNumbersAreDistinct(t *testing.T) {
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		seen := map[string]string{}
 		for _, f := range payloadFields(reflect.TypeOf(registry[typ].fresh()).Elem()) {
 			if other, twice := seen[f.number]; twice {
@@ -114,7 +114,7 @@ func TestTodaysVersionIsWritten(t *testing.T) {
 }
 
 func TestViewJSONRoundTrip(t *testing.T) {
-	for _, typ := range allTypes() {
+	for _, typ := range Types() {
 		t.Run(typ.String(), func(t *testing.T) {
 			want := recordOf(typ).View(1)
 			data, err := json.Marshal(want)

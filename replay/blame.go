@@ -12,8 +12,9 @@ import (
 // BlameReport tells for each field of an entity which event gave it the value that
 // it has.
 type BlameReport struct {
-	Entity string `json:"entity"` // as it was asked for
-	Seq    uint64 `json:"seq"`    // of the state
+	Entity string      `json:"entity"` // as it was asked for
+	Seq    uint64      `json:"seq"`    // of the state
+	Time   events.Time `json:"time"`   // of that record
 	// Deleted is the event that deleted the entity, nil while it is there. The fields
 	// are then as they were before.
 	Deleted *Blamed      `json:"deleted"`
@@ -48,7 +49,7 @@ type Blamed struct {
 // entity. Of namesakes it is the last one. A transaction's producer is asked for by
 // transactional id, and a cluster has its config.
 //
-// It is ErrNotFound for what has not existed by then, and ErrOutOfRange when its
+// It is ErrNotFound for what did not exist then, and ErrOutOfRange when its
 // history is not whole in log and archive any more.
 func (h Historian) Blame(ctx context.Context, entity string, at Point) (report BlameReport, err error) {
 	head := h.Log.Head().Seq
@@ -97,7 +98,7 @@ func (b *blaming) blame(ctx context.Context, entity string) (BlameReport, error)
 		err = events.Errorf(events.CodeNotFound, "%s: nothing of it was ever set by seq %d; 'metalog config set' sets it", entity, b.to)
 	}
 	if err == nil && !l.existed {
-		err = events.Errorf(events.CodeNotFound, "%s: it has not existed by seq %d; 'metalog history' shows what there is", entity, b.to)
+		err = events.Errorf(events.CodeNotFound, "%s: it did not exist at seq %d; 'metalog history' shows what there is", entity, b.to)
 	}
 	if err != nil {
 		return report, err
@@ -195,7 +196,12 @@ func (b *blaming) newest(ctx context.Context, s *subject, n int, types ...events
 }
 
 // fill writes the report of what was found out.
-func (b *blaming) fill(ctx context.Context, report *BlameReport, l *ledger) (err error) {
+func (b *blaming) fill(ctx context.Context, report *BlameReport, l *ledger) error {
+	at, err := b.records.at(ctx, b.to)
+	if err != nil {
+		return err
+	}
+	report.Time = at.Time
 	if l.deleted != nil {
 		deleted, err := b.blamed(ctx, *l.deleted)
 		if err != nil {

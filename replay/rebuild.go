@@ -140,8 +140,8 @@ func (r *rebuild) apply(ctx context.Context, db *views.DB) error {
 			r.opts.Progress(RebuildProgress{From: from, Seq: seq, To: r.to})
 		}
 	})
-	if err == nil {
-		err = db.FlushAll(ctx)
+	if err == nil { // what is applied is kept, also when ctx is done by now
+		err = db.FlushAll(context.WithoutCancel(ctx))
 	}
 	if stop := ctx.Err(); err != nil && stop != nil && errors.Is(err, stop) {
 		return r.interrupted(db.Flushed().Seq, stop, err)

@@ -54,7 +54,7 @@ func newBucket(location string) (*bucket, error) {
 		}
 	}
 	if u.Host == "" || u.Opaque != "" || u.User != nil || u.Fragment != "" {
-		return nil, events.Errorf(events.CodeInvalid, "archive %s: it is s3://BUCKET/PREFIX?endpoint=URL&region=NAME; credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)", u.Redacted())
+		return nil, events.Errorf(events.CodeInvalid, "archive %q: it is s3://BUCKET/PREFIX?endpoint=URL&region=NAME; credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)", u.Redacted())
 	}
 	b := &bucket{location: location, name: u.Host, idle: answerTimeout}
 	if prefix := strings.Trim(path.Clean(u.Path), "/."); prefix != "" {

@@ -30,9 +30,10 @@ func (d directory) failed(what, name string, err error) error {
 func (d directory) Put(_ context.Context, name string, write func(io.Writer) error) error {
 	path := d.path(name)
 	err := durable.MkdirAll(filepath.Dir(path))
-	if err == nil {
-		err = durable.Replace(path, write)
+	if err != nil {
+		return events.Errorf(events.CodeUnavailable, "archive %s: its directory can't be made: %w; name a place that can be written", d, err)
 	}
+	err = durable.Replace(path, write)
 	if errors.Is(err, events.ErrCorrupt) {
 		return err // of what was to be written
 	}

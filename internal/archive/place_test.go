@@ -151,6 +151,25 @@ func TestDirectoryModes(t *testing.T) {
 	}
 }
 
+// A directory that can't be made is told with the archive, and what to do.
+func TestDirectoryInTheWay(t *testing.T) {
+	t.Parallel()
+	for what, dir := range map[string]string{"a file": "file/archive", "a missing directory": "link/archive"} {
+		top := t.TempDir()
+		if err := os.WriteFile(filepath.Join(top, "file"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(top, "nowhere"), filepath.Join(top, "link")); err != nil {
+			t.Fatal(err)
+		}
+		p := mustOpenPlace(t, filepath.Join(top, dir))
+		err := p.Put(t.Context(), "sub/file", writing([]byte("x")))
+		if !errors.Is(err, events.ErrUnavailable) || !strings.HasPrefix(err.Error(), "archive "+p.String()+": ") || !strings.Contains(err.Error(), "; name a place") {
+			t.Errorf("%s in the way: %v", what, err)
+		}
+	}
+}
+
 func TestLocations(t *testing.T) {
 	t.Parallel()
 	for location, want := range map[string]string{

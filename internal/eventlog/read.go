@@ -109,7 +109,7 @@ func (st *state) inRange(from uint64) error {
 	case from < st.start.First:
 		return events.Errorf(events.CodeOutOfRange, "seq %d is not in the log any more, it starts at %d; read it from the archive or begin with a snapshot", from, st.start.First)
 	case from > st.head.Seq+1:
-		return events.Errorf(events.CodeOutOfRange, "seq %d is beyond the log's head %d", from, st.head.Seq)
+		return events.Errorf(events.CodeOutOfRange, "seq %d is beyond the log's head %d; give that one or an earlier one", from, st.head.Seq)
 	}
 	return nil
 }

@@ -75,8 +75,8 @@ func (a *app) apply(ctx context.Context, in io.Reader, opts applyOptions) error 
 		err = errors.Join(err, store.Close())
 	}
 	meter.end()
-	return errors.Join(a.say(counts, "%d lines: %d applied, %d unchanged, %d repeated, %d refused",
-		counts.Lines, counts.Applied, counts.Unchanged, counts.Repeated, counts.Refused), err)
+	return errors.Join(a.say(counts, "%s: %d applied, %d unchanged, %d repeated, %d refused",
+		plural(counts.Lines, "line"), counts.Applied, counts.Unchanged, counts.Repeated, counts.Refused), err)
 }
 
 // applyOptions say how to apply a file.

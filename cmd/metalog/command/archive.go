@@ -10,27 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/metalog/metalog"
-	"github.com/metalog/metalog/client"
 )
-
-// archiver is a store that has an archive.
-type archiver interface {
-	Archive(ctx context.Context, opts metalog.ArchiveOptions) (metalog.ArchiveReport, error)
-	ListArchive(ctx context.Context) (metalog.ArchiveStatus, error)
-	PruneArchive(ctx context.Context, opts metalog.PruneOptions) (metalog.PruneReport, error)
-}
-
-var _ = []archiver{(*metalog.Store)(nil), (*client.Client)(nil)}
-
-func (a *app) withArchive(ctx context.Context, body func(archiver) error) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
-		s, ok := store.(archiver)
-		if !ok {
-			return fmt.Errorf("%T has no archive", store)
-		}
-		return body(s)
-	})
-}
 
 // archiveTo is the location of an archive, as flags tell it.
 const archiveTo = "`location` of the archive: a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
@@ -83,8 +63,8 @@ func (a *app) archive(ctx context.Context, opts metalog.ArchiveOptions) error {
 	opts.Progress = func(p metalog.ArchiveProgress) {
 		meter.show(reached{count: p.Bytes, done: p.Bytes, total: p.AllBytes})
 	}
-	return a.withArchive(ctx, func(s archiver) error {
-		report, err := s.Archive(ctx, opts)
+	return a.read(ctx, func(store fullStore) error {
+		report, err := store.Archive(ctx, opts)
 		meter.end()
 		if err != nil {
 			return err
@@ -148,8 +128,8 @@ func (a *app) archiveList() *cobra.Command {
 		Example: "  metalog archive list\n  metalog archive list -o json",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.withArchive(ctx, func(s archiver) error {
-				status, err := s.ListArchive(ctx)
+			return a.read(ctx, func(store fullStore) error {
+				status, err := store.ListArchive(ctx)
 				if err != nil {
 					return err
 				}
@@ -169,7 +149,11 @@ func (a *app) printArchive(s metalog.ArchiveStatus) error {
 		}
 		fmt.Fprintln(a.out)
 	}
-	fmt.Fprintf(a.out, "%s: %d files with seqs %d to %d, %s of log in %s\n", cellText(s.Location), s.Files, s.FirstSeq, s.LastSeq, sizeText(s.Bytes), sizeText(s.FileBytes))
+	if s.Files == 0 {
+		fmt.Fprintf(a.out, "%s: no files\n", cellText(s.Location))
+	} else {
+		fmt.Fprintf(a.out, "%s: %s with seqs %d to %d, %s of log in %s\n", cellText(s.Location), plural(s.Files, "file"), s.FirstSeq, s.LastSeq, sizeText(s.Bytes), sizeText(s.FileBytes))
+	}
 	if s.Base == nil {
 		return nil
 	}
@@ -203,8 +187,8 @@ pruned until no upgrade may need it.`,
 		Example: "  metalog snapshot list\n  metalog archive prune --before-snapshot 250000 --dry-run\n  metalog archive prune --before-snapshot 250000",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.withArchive(ctx, func(s archiver) error {
-				report, err := s.PruneArchive(ctx, opts)
+			return a.read(ctx, func(store fullStore) error {
+				report, err := store.PruneArchive(ctx, opts)
 				if err != nil {
 					return err
 				}
@@ -218,6 +202,7 @@ pruned until no upgrade may need it.`,
 	cmd.Flags().Uint64Var(&opts.BeforeSnapshot, "before-snapshot", 0, "`seq` of a snapshot")
 	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "show what would go, and destroy nothing")
 	require(cmd, "before-snapshot")
+	completeFlag(cmd, "before-snapshot", a.completeSnapshot)
 	return cmd
 }
 
@@ -234,8 +219,8 @@ func (a *app) printPruned(r metalog.PruneReport) error {
 	if err := printTable(a.out, r.Files, segmentsMoved); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "\n%s seqs %d to %d, %d files of %s, %s\nevents can be read from seq %d on, states from seq %d on\n"+
+	_, err := fmt.Fprintf(a.out, "\n%s seqs %d to %d, %s of %s, %s\nevents can be read from seq %d on, states from seq %d on\n"+
 		"a metalog whose views have another schema can't make them from what is left: keep a copy until no upgrade may need it\n",
-		did, r.Files[0].FirstSeq, r.Files[n-1].LastSeq, n, cellText(r.Location), sizeText(r.FileBytes), r.FirstSeq, r.StateSeq)
+		did, r.Files[0].FirstSeq, r.Files[n-1].LastSeq, plural(n, "file"), cellText(r.Location), sizeText(r.FileBytes), r.FirstSeq, r.StateSeq)
 	return err
 }

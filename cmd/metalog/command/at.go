@@ -32,7 +32,7 @@ func (p point) String() string { return "" }
 func (p point) Type() string   { return "point" }
 
 // viewCommands are the commands that take --at: all that they read goes through
-// readViews.
+// readViews, but for blame, which the log answers.
 var viewCommands = []string{
 	"info",
 	"topic list", "topic describe",
@@ -44,13 +44,14 @@ var viewCommands = []string{
 	"config list", "config describe",
 	"txn list", "txn describe",
 	"export",
+	"blame",
 }
 
 // checkAt refuses --at where it would be ignored.
 func (a *app) checkAt(cmd *cobra.Command) error {
 	a.atGiven = cmd.Flags().Changed("at")
 	switch path := pathOf(cmd); {
-	case !a.atGiven, path == "blame", slices.Contains(viewCommands, path):
+	case !a.atGiven, slices.Contains(viewCommands, path):
 		return nil
 	case strings.HasPrefix(path, "events "), path == "history":
 		return usagef("--at shows what was there, and this is the log itself; --to or --until ends a list of events")
@@ -64,7 +65,7 @@ var errAt = usagef("--at goes with commands that show what is there, such as 'to
 // were at the point that --at gives. Then it says on standard error which record
 // that was.
 func (a *app) readViews(ctx context.Context, body func(metalog.Reader) error) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
+	return a.read(ctx, func(store fullStore) error {
 		if !a.atGiven {
 			return body(store)
 		}
@@ -72,20 +73,17 @@ func (a *app) readViews(ctx context.Context, body func(metalog.Reader) error) er
 		if err != nil {
 			return err
 		}
-		err = a.tellPoint(ctx, view)
+		info, err := view.Info(ctx)
 		if err == nil {
+			a.tellPoint(info.Seq, info.Time)
 			err = body(view)
 		}
 		return errors.Join(err, view.Close())
 	})
 }
 
-func (a *app) tellPoint(ctx context.Context, view metalog.View) error {
-	info, err := view.Info(ctx)
-	if err == nil {
-		_, err = fmt.Fprintf(a.err, "as of seq %d, %s\n", info.Seq, info.Time)
-	}
-	return err
+func (a *app) tellPoint(seq uint64, at events.Time) {
+	fmt.Fprintf(a.err, "as of seq %d, %s\n", seq, at)
 }
 
 // completePoint offers ways to write a point.

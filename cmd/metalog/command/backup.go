@@ -22,8 +22,8 @@ were moved to the archive are not part of it: copy the archive as well.`,
 			if a.serverURL() != "" && !filepath.IsAbs(args[0]) {
 				return usagef("DIR: %q is not absolute; with --server it is a directory on the server's machine", args[0])
 			}
-			return a.maintain(ctx, func(m maintained) error {
-				report, err := m.Backup(ctx, args[0])
+			return a.read(ctx, func(store fullStore) error {
+				report, err := store.Backup(ctx, args[0])
 				if err != nil {
 					return err
 				}

@@ -26,7 +26,7 @@ that was deleted, the fields are as they were before.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeEntity,
 		RunE: a.run(func(ctx context.Context, args []string) error {
-			return a.read(ctx, func(store metalog.MetadataStore) error {
+			return a.read(ctx, func(store fullStore) error {
 				report, err := store.Blame(ctx, args[0], a.at)
 				if err != nil {
 					return err
@@ -38,15 +38,15 @@ that was deleted, the fields are as they were before.`,
 }
 
 func (a *app) printBlame(report metalog.BlameReport) error {
+	if a.atGiven {
+		a.tellPoint(report.Seq, report.Time)
+	}
 	switch a.format {
 	case formatJSONL:
 		return printList(a, "fields", report.Fields)
 	case formatTable:
 	default:
 		return a.printValue(report)
-	}
-	if a.atGiven {
-		fmt.Fprintf(a.err, "as of seq %d\n", report.Seq)
 	}
 	if d := report.Deleted; d != nil {
 		fmt.Fprintf(a.out, "deleted by %s (%s, %s)\n", blamedText(*d), cellText(actorText(d.Actor)), d.Time)

@@ -13,16 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metalog/metalog"
-	"github.com/metalog/metalog/client"
 	"github.com/metalog/metalog/events"
 )
-
-// differ is a store that can be asked what differs between two points.
-type differ interface {
-	Diff(ctx context.Context, from, to metalog.Point, opts metalog.DiffOptions) (*metalog.Diff, error)
-}
-
-var _ = []differ{(*metalog.Store)(nil), (*client.Client)(nil)}
 
 // diffFlags say what to compare and how to show it.
 type diffFlags struct {
@@ -68,7 +60,18 @@ is 1.`,
 	f.BoolVar(&flags.summary, "summary", false, "show only how many entities differ")
 	f.BoolVar(&flags.exitCode, "exit-code", false, "end with exit status 1 if anything differs")
 	f.Var(&flags.color, "color", "auto (on a terminal, without NO_COLOR), always or never")
+	completeFlag(cmd, "entity", a.completeEntities(diffEntities()...))
+	completeFlag(cmd, "color", cobra.FixedCompletions([]string{string(colorAuto), string(colorAlways), string(colorNever)}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// diffEntities are what --entity takes: entities, and kinds of them.
+func diffEntities() []string {
+	list := []string{"topic/", "group/", "broker/", "transaction/", "producer/"}
+	for _, noun := range metalog.DiffNouns {
+		list = append(list, string(noun))
+	}
+	return list
 }
 
 // ago looks like a point in time, and to who reads flags like some.
@@ -98,12 +101,8 @@ func (a *app) diff(ctx context.Context, points []string, flags diffFlags) error 
 			return err
 		}
 	}
-	return a.read(ctx, func(store metalog.MetadataStore) error {
-		d, ok := store.(differ)
-		if !ok {
-			return fmt.Errorf("%T compares nothing", store)
-		}
-		diff, err := d.Diff(ctx, at[0], at[1], flags.DiffOptions)
+	return a.read(ctx, func(store fullStore) error {
+		diff, err := store.Diff(ctx, at[0], at[1], flags.DiffOptions)
 		if err != nil {
 			return err
 		}

@@ -72,6 +72,9 @@ func (p *diffPrinter) begin() error {
 	case formatTable:
 		_, err := fmt.Fprintf(p.a.out, "from seq %d, %s\nto   seq %d, %s\n\n", from.Seq, from.Time, to.Seq, to.Time)
 		return err
+	case formatJSONL: // each line is a difference
+		_, err := fmt.Fprintf(p.a.err, "from seq %d, %s, to seq %d, %s\n", from.Seq, from.Time, to.Seq, to.Time)
+		return err
 	case formatYAML:
 		if err := p.a.printValue(diffHead{from, to}); err != nil || p.summary {
 			return err

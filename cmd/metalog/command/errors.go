@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,14 +79,31 @@ func (a *app) exitStatus(err error) int {
 }
 
 // flagError words an error in the flags. A negative number among the arguments
-// looks like flags, but is refused as the store would refuse it.
+// looks like flags, but is refused as the store would refuse it. Flags of plain
+// numbers tell what the parser told them.
 func flagError(_ *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		if flags := e.GetSpecifiedShortnames(); flags != "" && flags[0] >= '0' && flags[0] <= '9' {
 			return events.Errorf(events.CodeInvalid, "-%s: must be 0 or more", flags)
 		}
 	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		if _, ok := errors.AsType[*strconv.NumError](err); ok {
+			return fmt.Errorf("--%s: %q is not %s", e.GetFlag().Name, e.GetValue(), numberOf(e.GetFlag()))
+		}
+	}
 	return err
+}
+
+// numberOf is what a flag takes.
+func numberOf(flag *pflag.Flag) string {
+	switch flag.Value.Type() {
+	case "bool":
+		return "true or false"
+	case "uint64":
+		return "a whole number in range (0 or more)"
+	}
+	return "a whole number in range"
 }
 
 // unknownVerb names the verbs that look like the one that was given.

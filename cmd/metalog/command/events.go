@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
@@ -46,10 +45,11 @@ func (a *app) eventsList() *cobra.Command {
 		}),
 	}
 	f := cmd.Flags()
-	selectFlags(f, selection{
+	selectFlags(cmd, selection{
 		&query.From, &query.To, &query.Since, &query.Until, &query.Types, &query.Actor, &query.Derived, &query.Cause, &query.Limit,
 	})
 	f.StringVar(&entity, "entity", "", "only events about this `entity`: topic/NAME, group/ID, broker/ID, producer/ID or cluster")
+	completeFlag(cmd, "entity", a.completeEntities(eventEntities...))
 	return cmd
 }
 
@@ -65,7 +65,8 @@ type selection struct {
 }
 
 // selectFlags gives a command the flags that say which events are wanted.
-func selectFlags(f *pflag.FlagSet, s selection) {
+func selectFlags(cmd *cobra.Command, s selection) {
+	f := cmd.Flags()
 	f.Uint64Var(s.from, "from", 0, "first seq (default: the log's first)")
 	f.Uint64Var(s.to, "to", 0, "last seq (default: the log's last)")
 	f.Var(point{s.since}, "since", "from this `POINT` on: a seq, a time, -2h, 'yesterday 14:00'")
@@ -76,6 +77,9 @@ func selectFlags(f *pflag.FlagSet, s selection) {
 	f.Lookup("derived").NoOptDefVal = "true"
 	f.Var(eventFlag{s.cause}, "cause", "only what this `EVENT` caused, SEQ.INDEX, or any event of a record, SEQ")
 	f.IntVar(s.limit, "limit", 0, "at most so many events (default: all)")
+	completeFlag(cmd, "since", completePoint)
+	completeFlag(cmd, "until", completePoint)
+	completeFlag(cmd, "type", completeType)
 }
 
 // eventFlag is a flag of SEQ or SEQ.INDEX.
@@ -110,7 +114,10 @@ after its cause, with its depth.`,
 			if err != nil {
 				return usagef("SEQ: %w", err)
 			}
-			return a.read(ctx, func(store metalog.MetadataStore) error {
+			if full && !cascade {
+				return errAll
+			}
+			return a.read(ctx, func(store fullStore) error {
 				if cascade {
 					return a.printTree(store.Cascade(ctx, metalog.CascadeQuery{Of: ref}), ref, full)
 				}
@@ -123,19 +130,25 @@ after its cause, with its depth.`,
 	return cmd
 }
 
+var errAll = usagef("--all goes with --cascade; without it, all events are shown anyway")
+
 // showRecord prints the events of a record, for people with all their fields.
 func (a *app) showRecord(ctx context.Context, store metalog.MetadataStore, ref metalog.EventRef) error {
 	var shown []events.EventView
+	count := 0
 	for e, err := range store.Events(ctx, metalog.EventQuery{From: ref.Seq, To: ref.Seq}) {
 		if err != nil {
 			return err
 		}
-		if !ref.One || e.Index == ref.Index {
+		if count++; !ref.One || e.Index == ref.Index {
 			shown = append(shown, e)
 		}
 	}
-	if len(shown) == 0 {
-		return events.Errorf(events.CodeNotFound, "seq %s: there is no such record or event; 'metalog info' shows the last seq", ref)
+	switch {
+	case count == 0:
+		return events.Errorf(events.CodeNotFound, "seq %s: there is no such record; 'metalog info' shows the last seq", ref)
+	case len(shown) == 0:
+		return events.Errorf(events.CodeNotFound, "event %s: the record has events 0 to %d", ref, count-1)
 	}
 	if a.format != formatTable {
 		return a.printEvents(all(shown))
@@ -153,7 +166,7 @@ func (a *app) showRecord(ctx context.Context, store metalog.MetadataStore, ref m
 
 // listEvents prints what a query selects, as it comes.
 func (a *app) listEvents(ctx context.Context, query metalog.EventQuery) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
+	return a.read(ctx, func(store fullStore) error {
 		return a.printEvents(store.Events(ctx, query))
 	})
 }
@@ -219,30 +232,22 @@ func (p *eventPrinter) value(e any) error {
 	return p.a.printValue(e)
 }
 
-// eventLine is a table of fixed widths, so that it can be printed as events
-// come; the longest event type fits.
-const eventLine = "%-9s  %-30s  %-27s  %-9s  %-10s  %-28s  %s"
+// eventWidths are those of POSITION to ENTITY: the longest event type fits, and
+// names of some length.
+var eventWidths = []int{9, 30, 27, 9, 10, 40}
 
 // line prints an event for people, with its title before the first one.
 func (p *eventPrinter) line(e events.EventView) error {
 	if p.count == 1 {
-		p.writeLine("POSITION", "TIME", "TYPE", "CAUSE", "ACTOR", "ENTITY", "PAYLOAD")
+		fmt.Fprintln(p.a.out, rowText(eventWidths, "POSITION", "TIME", "TYPE", "CAUSE", "ACTOR", "ENTITY", "PAYLOAD"))
 	}
 	detail, err := payloadText(e.Payload)
 	if err != nil {
 		return err
 	}
-	cause := "-"
-	if e.Cause != nil {
-		cause = e.Cause.String()
-	}
 	position := events.Position{Seq: e.Seq, Index: e.Index}
-	p.writeLine(position.String(), e.Time.String(), e.Type, cause, cellText(e.Actor), cellText(e.Entity), detail)
+	fmt.Fprintln(p.a.out, rowText(eventWidths, position.String(), e.Time.String(), e.Type, causeText(e.Cause), cellText(e.Actor), cellText(e.Entity), detail))
 	return nil
-}
-
-func (p *eventPrinter) writeLine(cells ...any) {
-	fmt.Fprintln(p.a.out, strings.TrimRight(fmt.Sprintf(eventLine, cells...), " "))
 }
 
 // payloadText is a payload in one line: the fields that say more than the

@@ -59,7 +59,7 @@ func (a *app) export(ctx context.Context, file string, force bool) error {
 // exportTo exports one state, whatever is changed meanwhile. With tell it says what
 // it exported.
 func (a *app) exportTo(ctx context.Context, w io.Writer, tell bool) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
+	return a.read(ctx, func(store fullStore) error {
 		at := a.at
 		if at.IsNow() {
 			info, err := store.Info(ctx)

@@ -84,7 +84,7 @@ still has that record, and any tool for signed notes checks the signature.`,
 			if err != nil {
 				return usageError{err}
 			}
-			return a.read(ctx, func(store metalog.MetadataStore) error {
+			return a.read(ctx, func(store fullStore) error {
 				return a.signHead(ctx, store, string(key))
 			})
 		}),

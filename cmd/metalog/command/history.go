@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,12 +49,15 @@ with their id.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeEntity,
 		RunE: a.run(func(ctx context.Context, args []string) error {
+			if full && !query.Cascade {
+				return errAll
+			}
 			query.Entity = args[0]
 			return a.showHistory(ctx, query, full)
 		}),
 	}
 	f := cmd.Flags()
-	selectFlags(f, selection{
+	selectFlags(cmd, selection{
 		&query.From, &query.To, &query.Since, &query.Until, &query.Types, &query.Actor, &query.Derived, &query.Cause, &query.Limit,
 	})
 	f.BoolVar(&query.NewestFirst, "reverse", false, "the newest first")
@@ -67,30 +69,39 @@ with their id.`,
 }
 
 func (a *app) showHistory(ctx context.Context, query metalog.HistoryQuery, full bool) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
-		list := store.History(ctx, query)
+	return a.read(ctx, func(store fullStore) error {
 		if a.format == formatTable && query.Cascade {
-			return a.printTree(list, metalog.EventRef{}, full)
+			return a.printTree(store.History(ctx, query), metalog.EventRef{}, full)
 		}
-		return a.printHistory(list, query)
+		limit := 0
+		if a.format == formatTable && query.Limit > 0 {
+			limit = query.Limit
+			query.Limit++ // tells whether something is left
+		}
+		return a.printHistory(store.History(ctx, query), limit)
 	})
 }
 
-// printHistory prints the events of one entity as they come.
-func (a *app) printHistory(list iter.Seq2[metalog.TreeEvent, error], query metalog.HistoryQuery) error {
+// printHistory prints the events of one entity as they come: as many as the limit, if
+// there is one, and then whether something is left.
+func (a *app) printHistory(list iter.Seq2[metalog.TreeEvent, error], limit int) error {
 	p := historyPrinter{eventPrinter: eventPrinter{a: a}}
 	var last events.Position
 	for e, err := range list {
 		if err != nil {
 			return err
 		}
+		if limit > 0 && p.count == limit {
+			if err := a.out.Flush(); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.err, "there is more: --after %s\n", last)
+			break
+		}
 		if err := p.print(e); err != nil {
 			return err
 		}
 		last = events.Position{Seq: e.Seq, Index: e.Index}
-	}
-	if a.format == formatTable && query.Limit > 0 && p.count == query.Limit {
-		fmt.Fprintf(a.err, "there may be more: --after %s\n", last)
 	}
 	return p.end()
 }
@@ -107,7 +118,7 @@ func (p *historyPrinter) print(e metalog.TreeEvent) error {
 		return p.value(e)
 	}
 	if p.count++; p.count == 1 {
-		p.writeRow("POSITION", "TIME", "TYPE", "CAUSE", "ACTOR", "PAYLOAD")
+		fmt.Fprintln(p.a.out, rowText(historyWidths, "POSITION", "TIME", "TYPE", "CAUSE", "ACTOR", "PAYLOAD"))
 	}
 	if of, ok := e.Payload.(events.Identified); ok && of.Identity() != p.of {
 		if p.of = of.Identity(); p.of.Kind == events.KindTopic || p.of.Kind == events.KindGroup {
@@ -119,16 +130,12 @@ func (p *historyPrinter) print(e metalog.TreeEvent) error {
 		return err
 	}
 	position := events.Position{Seq: e.Seq, Index: e.Index}
-	p.writeRow(position.String(), e.Time.String(), e.Type, causeText(e.Cause), cellText(e.Actor), detail)
+	fmt.Fprintln(p.a.out, rowText(historyWidths, position.String(), e.Time.String(), e.Type, causeText(e.Cause), cellText(e.Actor), detail))
 	return nil
 }
 
-// historyLine is a table of fixed widths, so that it can be printed as events come.
-const historyLine = "%-9s  %-30s  %-27s  %-9s  %-10s  %s"
-
-func (p *historyPrinter) writeRow(cells ...any) {
-	fmt.Fprintln(p.a.out, strings.TrimRight(fmt.Sprintf(historyLine, cells...), " "))
-}
+// historyWidths are those of POSITION to ACTOR.
+var historyWidths = eventWidths[:5]
 
 // namesake names a topic or group so that it is told from others of its name.
 func namesake(name events.EntityRef, of events.Identity) string {
@@ -159,24 +166,3 @@ func (p positionFlag) Set(s string) error {
 
 func (p positionFlag) String() string { return "" }
 func (p positionFlag) Type() string   { return "position" }
-
-// completeEntity offers what entities can be named, and topics and groups by name.
-func (a *app) completeEntity(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
-	kind, _, named := strings.Cut(toComplete, "/")
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	switch {
-	case !named:
-		return []string{"topic/", "group/", "broker/", "transaction/", "producer/", "config/", "cluster"}, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-	case kind == "topic":
-		names, _ = a.completeTopic(cmd, args, "")
-	case kind == "group":
-		names, _ = a.completeGroup(cmd, args, "")
-	}
-	for i := range names {
-		names[i] = kind + "/" + names[i]
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
-}

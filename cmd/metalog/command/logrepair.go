@@ -86,7 +86,7 @@ func (a *app) printRepair(r replay.RepairReport) error {
 		row("missing", "views or a snapshot have seq %d", r.Durable)
 	}
 	if r.Lost.FirstSeq > 0 {
-		row("lost", "seqs %d to %d at least, %d bytes, %d records can still be read", r.Lost.FirstSeq, r.Lost.LastSeq, r.Lost.Bytes, r.Lost.Readable)
+		row("lost", "seqs %d to %d at least, %d bytes, %s can still be read", r.Lost.FirstSeq, r.Lost.LastSeq, r.Lost.Bytes, plural(r.Lost.Readable, "record"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Lost.Events)) {
 		row("", "%d %s", r.Lost.Events[name], name)

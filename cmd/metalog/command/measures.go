@@ -72,6 +72,14 @@ func (z size) String() string {
 }
 func (z size) Type() string { return "size" }
 
+// plural is a number of things: 1 event, 2 events.
+func plural[N int | int64 | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // sizeText is a number of bytes for people.
 func sizeText(bytes int64) string {
 	text := fmt.Sprintf("%d B", bytes)

@@ -16,9 +16,24 @@ import (
 	"github.com/metalog/metalog/client"
 )
 
+// fullStore is what a store and a client of one have both.
+type fullStore interface {
+	metalog.MetadataStore
+	Diff(ctx context.Context, from, to metalog.Point, opts metalog.DiffOptions) (*metalog.Diff, error)
+	PlanUndo(ctx context.Context, opts metalog.UndoOptions, cmdOpts ...metalog.CommandOption) (metalog.UndoPlan, error)
+	Undo(ctx context.Context, opts metalog.UndoOptions, cmdOpts ...metalog.CommandOption) (metalog.UndoReport, error)
+	Rebuild(ctx context.Context, order metalog.RebuildOrder) (metalog.RebuildReport, error)
+	CreateSnapshot(ctx context.Context) (metalog.Snapshot, error)
+	ListSnapshots(ctx context.Context) ([]metalog.Snapshot, error)
+	Backup(ctx context.Context, dir string) (metalog.BackupReport, error)
+	Archive(ctx context.Context, opts metalog.ArchiveOptions) (metalog.ArchiveReport, error)
+	ListArchive(ctx context.Context) (metalog.ArchiveStatus, error)
+	PruneArchive(ctx context.Context, opts metalog.PruneOptions) (metalog.PruneReport, error)
+}
+
 // open opens what the command works on: a server when one is given, or else the
 // data directory, which a write creates and a read does not.
-func (a *app) open(ctx context.Context, mustExist bool) (metalog.MetadataStore, error) {
+func (a *app) open(ctx context.Context, mustExist bool) (fullStore, error) {
 	if server := a.serverURL(); server != "" {
 		return a.connect(ctx, server)
 	}
@@ -64,7 +79,7 @@ func (a *app) checkTarget(cmd *cobra.Command, _ []string) error {
 
 // read runs a command that changes nothing. One that reads nothing but views goes
 // through readViews.
-func (a *app) read(ctx context.Context, body func(metalog.MetadataStore) error) error {
+func (a *app) read(ctx context.Context, body func(fullStore) error) error {
 	store, err := a.open(ctx, true)
 	if err != nil {
 		return err

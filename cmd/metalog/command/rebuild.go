@@ -43,24 +43,16 @@ path on its machine.`,
 	f.Var(point{&order.To}, "to", "the `point` whose views to make: a seq or a time (default now)")
 	f.StringVar(&order.Out, "out", "", "the `file` to make")
 	f.BoolVar(&order.Force, "force", false, "replace a file of views that is there, and an unfinished one of another rebuild")
-	cobra.CheckErr(cmd.MarkFlagRequired("out"))
+	require(cmd, "out")
+	completeFlag(cmd, "to", completePoint)
 	return cmd
 }
 
-// rebuilder is a store that rebuilds views.
-type rebuilder interface {
-	Rebuild(ctx context.Context, order metalog.RebuildOrder) (metalog.RebuildReport, error)
-}
-
 func (a *app) rebuild(ctx context.Context, order metalog.RebuildOrder) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
-		r, ok := store.(rebuilder)
-		if !ok {
-			return fmt.Errorf("%T rebuilds no views", store)
-		}
+	return a.read(ctx, func(store fullStore) error {
 		meter := a.meter("records")
 		order.Progress = func(p metalog.RebuildProgress) { meter.show(reachedBy(p)) }
-		report, err := r.Rebuild(ctx, order)
+		report, err := store.Rebuild(ctx, order)
 		meter.end()
 		if err != nil {
 			return err
@@ -88,14 +80,14 @@ func (a *app) printRebuilt(r metalog.RebuildReport) error {
 	row("views", "of seq %d, %s", r.Seq, r.Time)
 	row("hash", "%s", r.Hash)
 	row("digest", "%s", r.Digest)
-	row("rows", "%d, from %d events", r.Rows, r.Events)
+	row("rows", "%d, from %s", r.Rows, plural(r.Events, "event"))
 	switch {
 	case r.ResumedFrom > 0:
-		row("made from", "what an interrupted run left at seq %d, and %d records", r.ResumedFrom, r.AppliedRecords)
+		row("made from", "what an interrupted run left at seq %d, and %s", r.ResumedFrom, plural(r.AppliedRecords, "record"))
 	case r.FromSnapshot > 0:
-		row("made from", "the snapshot of seq %d, and %d records", r.FromSnapshot, r.AppliedRecords)
+		row("made from", "the snapshot of seq %d, and %s", r.FromSnapshot, plural(r.AppliedRecords, "record"))
 	default:
-		row("made from", "all %d records", r.AppliedRecords)
+		row("made from", "all %s", plural(r.AppliedRecords, "record"))
 	}
 	row("took", "%s, %.0f events/s", seconds(r.Seconds), r.EventsPerSecond)
 	return table.Flush()

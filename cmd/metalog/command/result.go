@@ -21,9 +21,9 @@ func (a *app) showDone(done string) shower {
 		case r.Unchanged:
 			return a.say(r, "nothing to change")
 		case r.Continues:
-			done += fmt.Sprintf(": seq %d, %d events, more follow in the background", r.Seq, r.Events)
+			done += fmt.Sprintf(": seq %d, %s, more follow in the background", r.Seq, plural(r.Events, "event"))
 		default:
-			done += fmt.Sprintf(": seq %d, %d events", r.Seq, r.Events)
+			done += fmt.Sprintf(": seq %d, %s", r.Seq, plural(r.Events, "event"))
 		}
 		return a.say(r, "%s", cellText(done))
 	}
@@ -38,7 +38,7 @@ func (a *app) printPlan(planned []events.EventView) error {
 	for _, e := range planned {
 		counts[e.Type]++
 	}
-	fmt.Fprintf(a.out, "would append %d events:\n", len(planned))
+	fmt.Fprintf(a.out, "would append %s:\n", plural(len(planned), "event"))
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(a.out, "%8d %s\n", counts[name], name)
 	}

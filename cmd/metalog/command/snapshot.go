@@ -7,29 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metalog/metalog"
-	"github.com/metalog/metalog/client"
 	"github.com/metalog/metalog/replay"
 )
-
-// maintained is a store that can be asked to look after its files.
-type maintained interface {
-	CreateSnapshot(ctx context.Context) (metalog.Snapshot, error)
-	ListSnapshots(ctx context.Context) ([]metalog.Snapshot, error)
-	Backup(ctx context.Context, dir string) (metalog.BackupReport, error)
-}
-
-var _ = []maintained{(*metalog.Store)(nil), (*client.Client)(nil)}
-
-// maintain runs a command on a store's files, by way of the store.
-func (a *app) maintain(ctx context.Context, body func(maintained) error) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
-		m, ok := store.(maintained)
-		if !ok {
-			return fmt.Errorf("%T looks after no files", store)
-		}
-		return body(m)
-	})
-}
 
 // offline refuses a server: the command works on files that nobody else may have
 // open.
@@ -54,8 +33,8 @@ meanwhile. The two newest snapshots are kept, and older ones some distance apart
 		Example: "  metalog snapshot create\n  metalog --server nats://127.0.0.1:4222 snapshot create",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.maintain(ctx, func(m maintained) error {
-				snap, err := m.CreateSnapshot(ctx)
+			return a.read(ctx, func(store fullStore) error {
+				snap, err := store.CreateSnapshot(ctx)
 				if err != nil {
 					return err
 				}
@@ -72,8 +51,8 @@ func (a *app) snapshotList() *cobra.Command {
 		Example: "  metalog snapshot list -o json",
 		Args:    cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.maintain(ctx, func(m maintained) error {
-				list, err := m.ListSnapshots(ctx)
+			return a.read(ctx, func(store fullStore) error {
+				list, err := store.ListSnapshots(ctx)
 				if err != nil {
 					return err
 				}
@@ -130,9 +109,9 @@ func (a *app) restoreSnapshot(ctx context.Context, order replay.SnapshotRestore)
 	if err != nil {
 		return err
 	}
-	did := "restored the views from snapshot %d and applied %d records up to seq %d"
+	did := "restored the views from snapshot %d and applied %s up to seq %d"
 	if restored.DryRun {
-		did = "would restore the views from snapshot %d and apply %d records up to seq %d"
+		did = "would restore the views from snapshot %d and apply %s up to seq %d"
 	}
-	return a.say(restored, did, restored.Snapshot.Seq, restored.Records, restored.Head.Seq)
+	return a.say(restored, did, restored.Snapshot.Seq, plural(restored.Records, "record"), restored.Head.Seq)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/metalog/metalog/events"
 )
@@ -36,6 +37,26 @@ func printTable[T any](w io.Writer, rows []T, columns []column[T]) error {
 		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
 	return table.Flush()
+}
+
+// rowText is a row of a table that is printed as its rows come. A cell that is wider
+// than its column moves those that follow only as far as there is no room for them.
+// The last cell has no width.
+func rowText(widths []int, cells ...string) string {
+	var row strings.Builder
+	at, place := 0, 0
+	for i, cell := range cells {
+		row.WriteString(cell)
+		if i == len(widths) {
+			break
+		}
+		at += utf8.RuneCountInString(cell)
+		place += widths[i] + columnGap
+		gap := max(place-at, columnGap)
+		row.WriteString(strings.Repeat(" ", gap))
+		at += gap
+	}
+	return strings.TrimRight(row.String(), " ")
 }
 
 // cellText writes a value into a table: ids and names as they are, unless a

@@ -56,13 +56,15 @@ as it publishes them. -o json prints an object a line, as jsonl does.`,
 	f.Uint64VarP(&o.records, "records", "n", 10, "begin with so many of the last records")
 	f.StringVar(&eventType, "type", "", "only events of this `type`")
 	f.StringVar(&entity, "entity", "", "only events about this `entity`: topic/NAME, group/ID, broker/ID, producer/ID or cluster")
+	completeFlag(cmd, "type", completeType)
+	completeFlag(cmd, "entity", a.completeEntities(eventEntities...))
 	return cmd
 }
 
 // tail shows events from the log's end, and then follows it. An interrupt is how
 // following ends, and no error.
 func (a *app) tail(ctx context.Context, o tailOptions) error {
-	return a.read(ctx, func(store metalog.MetadataStore) error {
+	return a.read(ctx, func(store fullStore) error {
 		info, err := store.Info(ctx)
 		if err != nil {
 			return err

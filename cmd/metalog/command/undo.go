@@ -2,23 +2,13 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metalog/metalog"
-	"github.com/metalog/metalog/client"
 )
-
-// undoes is a store that can take back what a record did.
-type undoes interface {
-	PlanUndo(ctx context.Context, opts metalog.UndoOptions, cmdOpts ...metalog.CommandOption) (metalog.UndoPlan, error)
-	Undo(ctx context.Context, opts metalog.UndoOptions, cmdOpts ...metalog.CommandOption) (metalog.UndoReport, error)
-}
-
-var _ = []undoes{(*metalog.Store)(nil), (*client.Client)(nil)}
 
 func (a *app) undoCommand() *cobra.Command {
 	var opts metalog.UndoOptions
@@ -33,21 +23,14 @@ It is refused when later records changed the same things. --force then overwrite
 what they did. It also makes replicas in sync that may lack data, when else none
 were, and takes away a broker that is still a replica. Ids, revisions and times are
 new; the plan says what else differs or does not come back.`,
-		Example: "  metalog undo 42 --dry-run\n  metalog undo 42 --reason 'deleted by mistake'",
-		Args:    cobra.ExactArgs(1),
+		Example:           "  metalog undo 42 --dry-run\n  metalog undo 42 --reason 'deleted by mistake'",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: a.run(func(ctx context.Context, args []string) (err error) {
 			if opts.Seq, err = parseUint64(args[0]); err != nil {
 				return usagef("SEQ: %w", err)
 			}
-			store, err := a.open(ctx, true)
-			if err != nil {
-				return err
-			}
-			u, ok := store.(undoes)
-			if !ok {
-				return errors.Join(fmt.Errorf("%T can't undo", store), store.Close())
-			}
-			return errors.Join(a.undo(ctx, u, opts), store.Close())
+			return a.read(ctx, func(store fullStore) error { return a.undo(ctx, store, opts) })
 		}),
 	}
 	cmd.Flags().BoolVar(&opts.Force, "force", false, "also where later records changed the same things, or data may be lost")
@@ -55,7 +38,7 @@ new; the plan says what else differs or does not come back.`,
 	return cmd
 }
 
-func (a *app) undo(ctx context.Context, store undoes, opts metalog.UndoOptions) error {
+func (a *app) undo(ctx context.Context, store fullStore, opts metalog.UndoOptions) error {
 	given := a.options()
 	with := func(o *metalog.CommandOptions) { *o = given }
 	if a.dryRun {
@@ -111,7 +94,7 @@ func (a *app) printUndo(s metalog.UndoSummary, force bool, done string) {
 	if s.EventCount == 0 {
 		fmt.Fprintln(a.out, nothingToUndo(s))
 	} else {
-		fmt.Fprintf(a.out, "%s %d events in %d records:\n", done, s.EventCount, s.RecordCount)
+		fmt.Fprintf(a.out, "%s %s in %s:\n", done, plural(s.EventCount, "event"), plural(s.RecordCount, "record"))
 		printUndoTable(a, "", s.Steps, undoStepColumns)
 	}
 	printUndoTable(a, "is not as it was before:", s.Differs, undoDifferenceColumns)
