@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
@@ -19,6 +21,7 @@ func BenchmarkCommitOffsets(b *testing.B) {
 			var next atomic.Int64
 			b.SetParallelism(max(1, shape.clients/runtime.GOMAXPROCS(0)))
 			b.ReportAllocs()
+			began := cpuTime(b)
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				offsets := make([]metalog.OffsetCommit, shape.offsets)
@@ -34,9 +37,20 @@ func BenchmarkCommitOffsets(b *testing.B) {
 					}
 				}
 			})
+			b.ReportMetric(float64((cpuTime(b)-began).Nanoseconds())/float64(b.N), "cpu-ns/op")
 			b.ReportMetric(float64(b.N*shape.offsets)/b.Elapsed().Seconds(), "offsets/s")
 		})
 	}
+}
+
+// cpuTime is what the process has used of all processors: what is done for an
+// operation, however long it waits.
+func cpuTime(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func openBench(b *testing.B) *metalog.Store {

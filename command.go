@@ -64,6 +64,9 @@ func WithCause(cause events.Position) CommandOption {
 
 // NewCommandOptions applies opts to the zero CommandOptions.
 func NewCommandOptions(opts ...CommandOption) CommandOptions {
+	if len(opts) == 0 {
+		return CommandOptions{}
+	}
 	var o CommandOptions
 	for _, set := range opts {
 		set(&o)

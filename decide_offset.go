@@ -3,6 +3,7 @@ package metalog
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -114,6 +115,7 @@ func (c CommitOffsets) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
+	d.facts = slices.Grow(d.facts, len(committed))
 	for i := range committed {
 		d.emit((*events.OffsetCommitted)(&committed[i]))
 	}
@@ -123,9 +125,8 @@ func (c CommitOffsets) decide(d *decision) error {
 // resolve finds what the names in a commit stand for.
 func (d *decision) resolve(group events.Group, offsets []OffsetCommit) ([]events.PendingOffset, error) {
 	resolved := make([]events.PendingOffset, len(offsets))
-	topics := make(map[string]events.Topic, 1)
 	for i := range offsets {
-		ref, err := d.offsetRef(topics, group, &offsets[i])
+		ref, err := d.offsetRef(group, &offsets[i])
 		if err != nil {
 			return nil, events.Errorf(events.CodeOf(err), "offsets[%d]: %w", i, err)
 		}
@@ -171,21 +172,16 @@ func (d *decision) expectOffset(group events.Group, offsets []OffsetCommit) erro
 	return err
 }
 
-// offsetRef resolves the names in a commit. topics has those seen before in the
-// same commit.
-func (d *decision) offsetRef(topics map[string]events.Topic, group events.Group, o *OffsetCommit) (events.OffsetRef, error) {
-	topic, ok := topics[o.Topic]
-	if !ok {
-		var err error
-		if topic, err = d.view.TopicRow(o.Topic); err != nil {
-			return events.OffsetRef{}, err
-		}
-		topics[o.Topic] = topic
+// offsetRef resolves the names in a commit.
+func (d *decision) offsetRef(group events.Group, o *OffsetCommit) (events.OffsetRef, error) {
+	topic, err := d.view.TopicRow(o.Topic)
+	if err != nil {
+		return events.OffsetRef{}, err
 	}
 	if o.TopicID != uuid.Nil && o.TopicID != topic.ID {
 		return events.OffsetRef{}, events.Errorf(events.CodeNotFound, "topic %q: its id is %s, not %s: the topic that was meant is gone; read the name's id again", o.Topic, topic.ID, o.TopicID)
 	}
-	_, err := partitionOf(topic, o.Partition)
+	_, err = partitionOf(topic, o.Partition)
 	return offsetOf(group.GroupRef, refOf(topic), o.Partition), err
 }
 

@@ -47,6 +47,10 @@ type sequencer struct {
 	last     events.Time // of the last record
 	behind   bool        // the clock is behind last
 	flushDue bool        // rows have waited for longer than flushEvery
+
+	// Of the command that is decided, to be used again by the next.
+	decision decision
+	rec      events.Record
 }
 
 // run works until queue is closed and all that was in it is handed over.
@@ -172,9 +176,10 @@ func (s *sequencer) step(req *request) (Result, error) {
 	if result, repeated, err := s.repeated(req); repeated || err != nil {
 		return result, err
 	}
-	d := decision{
+	d := &s.decision
+	*d = decision{
 		view: &s.tx.Reader, seq: s.head.Seq + 1, now: s.now(), newID: s.newID,
-		ifRevision: req.opts.IfRevision, cause: req.opts.Cause,
+		ifRevision: req.opts.IfRevision, cause: req.opts.Cause, facts: d.facts[:0],
 	}
 	if err := d.run(req.cmd); err != nil {
 		return Result{}, err
@@ -182,7 +187,8 @@ func (s *sequencer) step(req *request) (Result, error) {
 	if len(d.facts) == 0 {
 		return Result{Seq: s.head.Seq, Time: s.last, Unchanged: true}, nil
 	}
-	rec := &events.Record{Seq: d.seq, Time: d.now, Meta: req.meta(d.cause), Facts: d.facts}
+	rec := &s.rec
+	*rec = events.Record{Seq: d.seq, Time: d.now, Meta: req.meta(d.cause), Facts: d.facts}
 	if err := s.open.frames.Add(rec); err != nil {
 		return Result{}, err
 	}

@@ -1,6 +1,10 @@
 package events
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/google/uuid"
+)
 
 // SplitRecord takes an encoded record apart: what PeekRecord reads, and the rest
 // of the bytes. JoinRecord puts them together again.
@@ -37,6 +41,22 @@ func appendHead(dst []byte, major byte, n uint64) []byte {
 		return binary.BigEndian.AppendUint32(append(dst, major|26), uint32(n))
 	}
 	return binary.BigEndian.AppendUint64(append(dst, major|27), n)
+}
+
+// appendInt appends a whole number.
+func appendInt(dst []byte, n int64) []byte {
+	if n < 0 {
+		return appendHead(dst, cborNegative, uint64(-1-n))
+	}
+	return appendHead(dst, cborUint, uint64(n))
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(appendHead(dst, cborText, uint64(len(s))), s...)
+}
+
+func appendUUID(dst []byte, id uuid.UUID) []byte {
+	return append(appendHead(dst, cborBytes, uint64(len(id))), id[:]...)
 }
 
 // JoinedSize is the size of what JoinRecord appends.

@@ -90,7 +90,7 @@ func Open(opts Options) (*DB, error) {
 	}
 	db.flushed.Store(&at)
 	db.published.Store(&State{at: at, active: newRows()})
-	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows()}}
+	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows(), kept: new(kept)}}
 	return db, nil
 }
 

@@ -12,6 +12,13 @@ func groupNameKey(id string) key { return bucketGroupsByName.key().string(id) }
 
 // Group returns the group of that id.
 func (r *Reader) Group(id string) (events.Group, error) {
+	if r.kept != nil {
+		return r.kept.groups.get(id, r.findGroup)
+	}
+	return r.findGroup(id)
+}
+
+func (r *Reader) findGroup(id string) (events.Group, error) {
 	value, found, err := r.get(groupNameKey(id))
 	if err != nil {
 		return events.Group{}, err
@@ -85,6 +92,7 @@ func (n *names) groupName(number uint64) (id string, reachable bool, err error) 
 
 // PutGroup sets a group, whose id and number never change.
 func (tx *Tx) PutGroup(group events.Group) error {
+	tx.kept.groups.drop(group.ID)
 	if err := tx.put(groupNameKey(group.ID), binary.BigEndian.AppendUint64(nil, group.GroupID)); err != nil {
 		return err
 	}
@@ -97,6 +105,7 @@ func (tx *Tx) DeleteGroup(number uint64) error {
 	if err != nil {
 		return errDeletesMissing(err)
 	}
+	tx.kept.groups.drop(group.ID)
 	if err := tx.remove(groupNameKey(group.ID)); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type Reader struct {
 	base    *bbolt.Tx                // oldest layer, nil: the read point is closed
 	buckets [bucketEnd]*bbolt.Bucket // of base, filled as they are asked for
 	loader  *loader                  // of a Tx between BeginLoad and EndLoad; else nil
+	kept    *kept                    // of a Tx; else nil
 }
 
 // Checkpoint returns the read point.
@@ -77,6 +78,11 @@ func (r *Reader) getFromLayers(k key) (value []byte, found bool, err error) {
 	if value, known := r.active.Get(string(k)); known {
 		return value, value != nil, nil
 	}
+	return r.getBelow(k)
+}
+
+// getBelow returns the value under k in the layers below the active one.
+func (r *Reader) getBelow(k key) (value []byte, found bool, err error) {
 	for _, layer := range [...]*rows{r.under, r.frozen} {
 		if layer == nil {
 			continue

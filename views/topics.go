@@ -30,6 +30,13 @@ func (r *Reader) Topic(name string) (events.Topic, error) {
 
 // TopicRow is Topic without the config, for who needs only id and partitions.
 func (r *Reader) TopicRow(name string) (events.Topic, error) {
+	if r.kept != nil {
+		return r.kept.topics.get(name, r.findTopic)
+	}
+	return r.findTopic(name)
+}
+
+func (r *Reader) findTopic(name string) (events.Topic, error) {
 	id, found, err := r.get(topicNameKey(name))
 	if err != nil {
 		return events.Topic{}, err
@@ -114,6 +121,7 @@ func (n *names) topicName(id uuid.UUID) (name string, reachable bool, err error)
 // PutTopic sets a topic, whose name never changes. Its Config is not stored: see
 // PutConfig.
 func (tx *Tx) PutTopic(topic events.Topic) error {
+	tx.kept.topics.drop(topic.Name)
 	if err := tx.put(topicNameKey(topic.Name), topic.ID[:]); err != nil {
 		return err
 	}
@@ -126,6 +134,7 @@ func (tx *Tx) DeleteTopic(id uuid.UUID) error {
 	if err != nil {
 		return errDeletesMissing(err)
 	}
+	tx.kept.topics.drop(topic.Name)
 	if err := tx.remove(topicNameKey(topic.Name)); err != nil {
 		return err
 	}

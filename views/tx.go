@@ -137,20 +137,25 @@ func (tx *Tx) replace(k key, value []byte) (existed bool, err error) {
 	if tx.loader != nil {
 		return tx.replaceLoaded(k, value)
 	}
-	if b := k.bucket(); b.primary() {
-		old, found, err := tx.get(k)
-		if err != nil {
+	if tx.base == nil {
+		return false, errClosed
+	}
+	old, known := tx.set(k, value)
+	b := k.bucket()
+	if !b.primary() {
+		return false, nil
+	}
+	if !known {
+		if old, _, err = tx.getBelow(k); err != nil {
 			return false, err
 		}
-		if found {
-			subHash(&tx.at.Digest, rowHash(k, old))
-		} else {
-			tx.at.Counts[b]++
-		}
-		addHash(&tx.at.Digest, rowHash(k, value))
-		existed = found
 	}
-	tx.set(k, value)
+	if existed = old != nil; existed {
+		subHash(&tx.at.Digest, rowHash(k, old))
+	} else {
+		tx.at.Counts[b]++
+	}
+	addHash(&tx.at.Digest, rowHash(k, value))
 	return existed, nil
 }
 
@@ -179,10 +184,12 @@ func errRemovesMissing(k key) error {
 	return events.Errorf(events.CodeCorrupt, "views: apply deletes a row of %s that is not there (key %x); rebuild the views", k.bucket(), slices.Clone(k.inBucket()))
 }
 
-func (tx *Tx) set(k key, value []byte) {
-	old, known := tx.active.Set(string(k), value)
+// set sets a row in the active layer, and returns what that had of it.
+func (tx *Tx) set(k key, value []byte) (old []byte, known bool) {
+	old, known = tx.active.Set(string(k), value)
 	tx.pending += int64(len(value) - len(old))
 	if !known {
 		tx.pending += int64(len(k)) + rowOverhead
 	}
+	return old, known
 }
