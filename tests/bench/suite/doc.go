@@ -26,7 +26,9 @@
 //	                  serve' runs: request API, index of history, embedded NATS
 //	metalog-wire+pub  the same, and the publisher
 //	pebble            batches with Sync
-//	bbolt             Batch, of at most as many as there are clients; Update for one
+//	bbolt             Batch as it is by default, which waits for 1,000 updates or for
+//	                  10 ms; Update for one client
+//	bbolt-tuned       the same, but a batch goes as soon as all clients wait for it
 //	sqlite            WAL, synchronous=FULL, one connection that writers queue for
 //	etcd              embedded cluster of one, a transaction for each commit
 //	nats-kv           embedded JetStream with SyncAlways; atomic batches

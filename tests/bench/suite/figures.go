@@ -37,6 +37,7 @@ type wanted struct {
 var allWanted = []wanted{
 	{workload: commitTitle(64, 1), to: "pebble", limit: 1},
 	{workload: commitTitle(64, 1), to: "bbolt", limit: 6},
+	{workload: commitTitle(64, 1), to: "bbolt-tuned", limit: 6},
 	{workload: commitTitle(512, 1), to: bareLog, limit: 0.5},
 	{workload: commitTitle(1, 1), to: bareLog, column: p50Column, limit: 1.3, atMost: true},
 	{workload: commitTitle(64, 50), limit: 700_000, unit: "offsets/s"},

@@ -3,6 +3,7 @@ package peers
 import (
 	"bytes"
 	"context"
+	"errors"
 	"iter"
 	"path/filepath"
 	"time"
@@ -18,26 +19,49 @@ type boltStore struct {
 
 var boltBucket = []byte("rows")
 
+// openBolt leaves batches as they are by default: of up to 1,000 updates, or those of
+// 10 ms.
 func openBolt(_ context.Context, dir string, clients int) (Store, error) {
+	s, err := openBoltDB(dir, clients)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// openTunedBolt has a batch go as soon as all clients are in it, which is the best for
+// clients that do nothing but wait for it.
+func openTunedBolt(_ context.Context, dir string, clients int) (Store, error) {
+	s, err := openBoltDB(dir, clients)
+	if err != nil {
+		return nil, err
+	}
+	s.db.MaxBatchSize = clients
+	return s, nil
+}
+
+func openBoltDB(dir string, clients int) (*boltStore, error) {
 	db, err := bbolt.Open(filepath.Join(dir, "bolt.db"), 0o600, &bbolt.Options{
 		Timeout: time.Second, FreelistType: bbolt.FreelistMapType, InitialMmapSize: 1 << 30,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := boltStore{db, db.Batch}
+	s := &boltStore{db, db.Batch}
 	if clients == 1 {
 		s.update = db.Update
 	}
-	db.MaxBatchSize = clients // else a batch waits for more than can come
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(boltBucket)
 		return err
 	})
-	return s, err
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
 }
 
-func (s boltStore) Apply(_ context.Context, batch Batch) error {
+func (s *boltStore) Apply(_ context.Context, batch Batch) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(boltBucket)
 		for _, row := range batch.Puts {
@@ -54,7 +78,7 @@ func (s boltStore) Apply(_ context.Context, batch Batch) error {
 	})
 }
 
-func (s boltStore) DeletePrefix(_ context.Context, prefix []byte) error {
+func (s *boltStore) DeletePrefix(_ context.Context, prefix []byte) error {
 	return s.db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(boltBucket)
 		var keys [][]byte // deleting while a cursor stands there skips some
@@ -71,7 +95,7 @@ func (s boltStore) DeletePrefix(_ context.Context, prefix []byte) error {
 	})
 }
 
-func (s boltStore) Get(_ context.Context, key []byte) (value []byte, err error) {
+func (s *boltStore) Get(_ context.Context, key []byte) (value []byte, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		if value = tx.Bucket(boltBucket).Get(key); value == nil {
 			return ErrNotFound
@@ -82,7 +106,7 @@ func (s boltStore) Get(_ context.Context, key []byte) (value []byte, err error) 
 	return value, err
 }
 
-func (s boltStore) List(_ context.Context, prefix []byte, found func(key, value []byte)) error {
+func (s *boltStore) List(_ context.Context, prefix []byte, found func(key, value []byte)) error {
 	return s.db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(boltBucket).Cursor()
 		for key, value := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, value = c.Next() {
@@ -92,7 +116,7 @@ func (s boltStore) List(_ context.Context, prefix []byte, found func(key, value 
 	})
 }
 
-func (s boltStore) Load(_ context.Context, rows iter.Seq[Row]) error {
+func (s *boltStore) Load(_ context.Context, rows iter.Seq[Row]) error {
 	s.db.NoSync = true
 	defer func() { s.db.NoSync = false }()
 	err := inBatches(rows, 100_000, func(rows []Row) error {
@@ -113,4 +137,4 @@ func (s boltStore) Load(_ context.Context, rows iter.Seq[Row]) error {
 	return s.db.Sync()
 }
 
-func (s boltStore) Close() error { return s.db.Close() }
+func (s *boltStore) Close() error { return s.db.Close() }

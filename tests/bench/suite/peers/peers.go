@@ -54,6 +54,7 @@ type Peer struct {
 var All = []Peer{
 	{Name: "pebble", Open: openPebble},
 	{Name: "bbolt", Open: openBolt},
+	{Name: "bbolt-tuned", Open: openTunedBolt},
 	{Name: "sqlite", Open: openSQLite},
 	{Name: "etcd", Wire: true, MaxRows: 1_000_000, Open: openEtcd},
 	{Name: "nats-kv", Wire: true, MaxRows: 1_000_000, Open: openNATS},
