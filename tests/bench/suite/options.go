@@ -41,7 +41,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	f.DurationVar(&o.window.warmup, "warmup", 0, "before each measurement (default a fifth of the duration)")
 	f.IntVar(&o.children, "children", 10_000, "segments of the topic that is deleted")
 	f.StringVar(&o.dir, "dir", "", "directory for what is made, on the disk to measure (default a temporary one)")
-	f.StringVar(&o.json, "json", "", "file that gets the results as JSON")
+	f.StringVar(&o.json, "json", "", "`file` that gets the results as JSON; with 'go run -C' an absolute path")
 	f.Func("workloads", listed(kinds), names(&o.workloads, kinds))
 	f.Func("systems", listed(systemNames()), names(&o.systems, systemNames()))
 	f.Func("clients", "numbers of clients that commit (default 1,64,512)", numbers(&o.clients))

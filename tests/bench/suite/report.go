@@ -128,7 +128,7 @@ func (t *table) json(l *line) jsonLine {
 		Workload: w.title, Kind: w.kind, Clients: w.clients, Rows: t.rows, System: l.system,
 		Rounds: l.rounds, Columns: w.columns, Note: l.note, Absent: l.absent,
 	}
-	if len(l.rounds) == 0 {
+	if l.absent != "" {
 		return j
 	}
 	j.Medians, j.Ratios = map[string]*float64{}, map[string]map[string]*float64{}

@@ -27,7 +27,7 @@ type line struct {
 // line finds a system's; nil: it has none that was measured.
 func (t *table) line(system string) *line {
 	for _, l := range t.lines {
-		if l.system == system && len(l.rounds) > 0 {
+		if l.system == system && l.absent == "" {
 			return l
 		}
 	}

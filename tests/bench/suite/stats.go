@@ -20,7 +20,7 @@ func median(values []float64) float64 {
 }
 
 // rounds are one system's values of a workload: a row for each round, a column for
-// each of the workload's. A round that failed is nil.
+// each of the workload's.
 type rounds [][]float64
 
 // medians are those of the columns.
@@ -35,10 +35,7 @@ func (r rounds) medians(columns int) []float64 {
 func (r rounds) column(i int) []float64 {
 	values := make([]float64, len(r))
 	for n, row := range r {
-		values[n] = math.NaN()
-		if row != nil {
-			values[n] = row[i]
-		}
+		values[n] = row[i]
 	}
 	return values
 }

@@ -34,7 +34,7 @@ func TestRatio(t *testing.T) {
 	if got := ratio(of, to, 0); got != 2 {
 		t.Errorf("ratio %v, want 2", got)
 	}
-	if got := ratio(of, rounds{{0}, nil}, 0); !math.IsNaN(got) {
+	if got := ratio(of, rounds{{0}}, 0); !math.IsNaN(got) {
 		t.Errorf("ratio to nothing is %v", got)
 	}
 }

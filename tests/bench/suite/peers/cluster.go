@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -17,10 +18,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// postgresCluster is a server process that listens on a socket in its directory
-// only.
+// postgresCluster is a server process that listens on the loopback interface.
 type postgresCluster struct {
 	dir    string
+	url    url.URL             // where it listens
 	as     *syscall.Credential // PostgreSQL refuses to run as root; nil: as this process
 	server *exec.Cmd
 	output bytes.Buffer // of server, to be read once it has ended
@@ -41,7 +42,13 @@ func startPostgres(ctx context.Context, dir string) (*postgresCluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.server = c.command(context.Background(), server, "-D", c.data(), "-k", c.dir, "-c", "listen_addresses=")
+	urls, err := freeURLs(1)
+	if err != nil {
+		return nil, err
+	}
+	c.url = urls[0]
+	c.server = c.command(context.Background(), server, "-D", c.data(), "-p", c.url.Port(),
+		"-c", "listen_addresses="+c.url.Hostname(), "-c", "unix_socket_directories=")
 	c.server.Stdout, c.server.Stderr = &c.output, &c.output
 	if err := c.server.Start(); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
@@ -59,7 +66,7 @@ func startPostgres(ctx context.Context, dir string) (*postgresCluster, error) {
 func (c *postgresCluster) data() string { return filepath.Join(c.dir, "data") }
 
 func (c *postgresCluster) address() string {
-	return "host='" + c.dir + "' user=bench dbname=postgres sslmode=disable"
+	return "postgres://bench@" + c.url.Host + "/postgres?sslmode=disable"
 }
 
 // prepare makes the directory, and a new cluster in it if there is none.

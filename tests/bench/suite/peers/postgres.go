@@ -15,7 +15,7 @@ import (
 )
 
 // postgresStore is a private cluster with the defaults of a new one, so with fsync
-// and synchronous_commit, and clients over a socket.
+// and synchronous_commit, and clients over the loopback interface.
 type postgresStore struct {
 	cluster *postgresCluster
 	pool    *pgxpool.Pool
