@@ -50,16 +50,19 @@ var allWanted = []wanted{
 	{workload: "delete a topic", column: besideP99Column, limit: 50, atMost: true, unit: "ms p99 of others"},
 }
 
-// figuresOf looks them all up, at the first size that was measured.
+// figuresOf looks up those of the workloads that were measured, at their first size.
 func figuresOf(r *results) []figure {
-	list := make([]figure, len(allWanted))
-	for i, w := range allWanted {
+	list := []figure{}
+	for _, w := range allWanted {
+		t := r.find(w.workload)
+		if t == nil {
+			continue
+		}
 		off, on := inProcess, published
 		if w.wire {
 			off, on = wire, wirePublished
 		}
-		t := r.find(w.workload)
-		list[i] = w.figure(t, w.value(t, off), w.value(t, on))
+		list = append(list, w.figure(t, w.value(t, off), w.value(t, on)))
 	}
 	return list
 }
@@ -75,10 +78,7 @@ func (r *results) find(title string) *table {
 }
 
 func (w wanted) value(t *table, system string) float64 {
-	switch {
-	case t == nil:
-		return math.NaN()
-	case w.to != "":
+	if w.to != "" {
 		return t.ratio(system, w.to, w.column)
 	}
 	if l := t.line(system); l != nil {
@@ -88,10 +88,7 @@ func (w wanted) value(t *table, system string) float64 {
 }
 
 func (w wanted) figure(t *table, off, on float64) figure {
-	f := figure{What: w.workload, Off: finite(off), On: finite(on)}
-	if t != nil {
-		f.What = t.workload.title
-	}
+	f := figure{What: t.workload.title, Off: finite(off), On: finite(on)}
 	if w.wire {
 		f.What += ", over the wire"
 	}
@@ -127,9 +124,14 @@ func (w wanted) holds(value float64) bool {
 }
 
 func printFigures(w io.Writer, r *results) error {
+	figures := figuresOf(r)
+	if len(figures) == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "\nfigures to reach\n")
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "workload\twanted\tpublisher off\tpublisher on\treached")
-	for _, f := range figuresOf(r) {
+	for _, f := range figures {
 		reached := f.Reached
 		if reached == "" {
 			reached = "not measured"

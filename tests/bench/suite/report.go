@@ -22,7 +22,6 @@ func (r *results) print(w io.Writer) error {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\nfigures to reach\n")
 	if err := printFigures(out, r); err != nil {
 		return err
 	}
