@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -45,7 +46,9 @@ func openBareLog(dir string, group, bytes int) (*bareLogSystem, error) {
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return &bareLogSystem{log: log, group: group, entry: make([]byte, bytes), last: last}, nil
+	entry := make([]byte, bytes)
+	_, _ = rand.Read(entry) // never fails
+	return &bareLogSystem{log: log, group: group, entry: entry, last: last}, nil
 }
 
 // append writes and syncs a group, and tells how many entries that were.
