@@ -1,6 +1,6 @@
 # Thin targets: each is a command that you can type as well.
 
-.PHONY: run test lint bench generate ci
+.PHONY: run test lint bench suite generate ci
 
 run:
 	go run ./cmd/metalog serve --demo
@@ -13,6 +13,9 @@ lint:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+suite:
+	go run -C tests/bench/suite .
 
 generate:
 	go generate ./...
