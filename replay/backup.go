@@ -226,11 +226,10 @@ func (b *backup) reuse(ctx context.Context, previous []Segment) error {
 		if seg.FirstSeq < next {
 			continue // archived meanwhile
 		}
-		info, err := os.Stat(filepath.Join(b.dataDir, LogDir, segmentFile(seg)))
-		if seg.FirstSeq != next || err != nil || info.Size() != seg.SizeBytes {
+		if seg.FirstSeq != next || !b.inLog(seg.FirstSeq) || b.grown(seg) {
 			break
 		}
-		err = copyChecked(ctx, io.Discard, b.segmentPath(seg.File), seg.contents())
+		err := copyChecked(ctx, io.Discard, b.segmentPath(seg.File), seg.contents())
 		if errors.Is(err, events.ErrCorrupt) {
 			break
 		}
@@ -242,6 +241,18 @@ func (b *backup) reuse(ctx context.Context, previous []Segment) error {
 	}
 	b.reused = len(b.made.Segments)
 	return nil
+}
+
+// grown reports whether a segment has more records now. Its size would not tell: the last
+// one is filled with zeros ahead.
+func (b *backup) grown(seg Segment) bool {
+	return seg.LastSeq < b.opts.Head.Seq && !b.inLog(seg.LastSeq+1)
+}
+
+// inLog reports whether the log has a segment that begins with a seq.
+func (b *backup) inLog(first uint64) bool {
+	_, err := os.Stat(filepath.Join(b.dataDir, LogDir, segmentFile(Segment{FirstSeq: first})))
+	return err == nil
 }
 
 // segmentFile is a segment's name in the log.

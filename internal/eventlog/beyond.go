@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 
@@ -11,31 +12,34 @@ import (
 // who wants to know what giving it up would cost. It calls found for each whole
 // frame of a known format, in the order of the files: their checksums are right,
 // and nothing else is checked. It returns the bytes behind the damage.
-func Beyond(dir string, d *Damage, found func(Frame)) (bytes int64, err error) {
+func Beyond(dir string, d *Damage, found func(Frame)) (size int64, err error) {
 	files, err := list(dir)
 	if err != nil {
 		return 0, err
 	}
-	for _, first := range files.segs {
+	for i, first := range files.segs {
 		name := segmentName(first)
 		if name < d.Segment {
 			continue
 		}
 		data, err := os.ReadFile(segmentPath(dir, first))
 		if err != nil {
-			return bytes, err
+			return size, err
+		}
+		if i == len(files.segs)-1 {
+			data = bytes.TrimRight(data, "\x00") // nobody wrote those
 		}
 		if name == d.Segment {
 			data = data[min(d.Offset, int64(len(data))):]
 		}
-		bytes += int64(len(data))
+		size += int64(len(data))
 		wholeFrames(data, func(b []byte) {
 			if f, d := parseFrame(b); d == nil {
 				found(f)
 			}
 		})
 	}
-	return bytes, nil
+	return size, nil
 }
 
 // WriteStart notes, durably, where the copy of a log in dir starts. A log that

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"errors"
 	"io"
 	"os"
 
@@ -30,6 +31,8 @@ type disk interface {
 	mkdirAll(dir string) error
 	syncDir(dir string) error
 	size(path string) (int64, error)
+	fill(path string, from, to int64) error // with zeros; durable with the next sync of the file
+	truncate(path string, size int64) error
 	free(dir string) (bytes uint64, err error)
 }
 
@@ -52,6 +55,26 @@ func (osDisk) size(path string) (int64, error) {
 		return 0, err
 	}
 	return info.Size(), nil
+}
+
+func (osDisk) fill(path string, from, to int64) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt(make([]byte, to-from), from)
+	return errors.Join(err, file.Close())
+}
+
+func (osDisk) truncate(path string, size int64) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if err = file.Truncate(size); err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
 }
 
 // free is what a process without privileges may still write.

@@ -74,7 +74,8 @@ type fixture struct {
 	frames []Located
 }
 
-// makeLog writes groups of the given sizes to a new log and leaves it unclosed.
+// makeLog writes groups of the given sizes to a new log and leaves it unclosed, but
+// without the zeros ahead of its records.
 func makeLog(t testing.TB, segmentSize int, groups ...int) fixture {
 	t.Helper()
 	fx := fixture{dir: filepath.Join(t.TempDir(), "log")}
@@ -87,6 +88,10 @@ func makeLog(t testing.TB, segmentSize int, groups ...int) fixture {
 		mustAppend(t, f, n)
 	}
 	abandon(t, f)
+	st := f.state.Load()
+	if err := os.Truncate(segmentPath(fx.dir, st.lastSegment()), st.tail); err != nil {
+		t.Fatal(err)
+	}
 	fx.frames = scanAll(t, fx.dir)
 	return fx
 }
@@ -279,6 +284,20 @@ func (d *faults) syncDir(dir string) error {
 		return err
 	}
 	return d.osDisk.syncDir(dir)
+}
+
+func (d *faults) fill(path string, from, to int64) error {
+	if err := d.do("fill", path); err != nil {
+		return err
+	}
+	return d.osDisk.fill(path, from, to)
+}
+
+func (d *faults) truncate(path string, size int64) error {
+	if err := d.do("truncate", path); err != nil {
+		return err
+	}
+	return d.osDisk.truncate(path, size)
 }
 
 func (d *faults) free(dir string) (uint64, error) {

@@ -276,9 +276,18 @@ func (o *opening) settle(s *scanner, st *state, end error) (*state, error) {
 		return nil, err
 	}
 	if o.clean != nil {
-		return st, nil
+		return st, o.endsHere(s)
 	}
 	return st, o.rewrite(st)
+}
+
+// endsHere checks that nothing follows in the last segment, as a clean close leaves it.
+func (o *opening) endsHere(s *scanner) error {
+	size, err := o.disk.size(segmentPath(o.dir, s.segs[s.at]))
+	if err == nil && size != s.off {
+		err = s.damage(intact("the log was closed here, but %d bytes follow", size-s.off))
+	}
+	return err
 }
 
 // openWAL opens wal on the prepared directory.

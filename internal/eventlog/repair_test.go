@@ -42,6 +42,8 @@ func TestTornTail(t *testing.T) {
 	}
 }
 
+func blank(data []byte) bool { return len(bytes.Trim(data, "\x00")) == 0 }
+
 // checkCut checks that opening kept just these bytes aside, and told so.
 func checkCut(t *testing.T, f *File, want []byte, firstSeq uint64) {
 	t.Helper()
@@ -78,7 +80,12 @@ func TestPagesOutOfOrder(t *testing.T) {
 
 				f := mustOpen(t, dir, options())
 				checkFrames(t, f, fx.frames[:bad-1])
-				checkCut(t, f, data[fx.at(bad).Offset:], bad)
+				cut := data[fx.at(bad).Offset:]
+				if blank(cut) {
+					checkCut(t, f, nil, bad)
+					return
+				}
+				checkCut(t, f, cut, bad)
 				if last := f.Recovery().Cuts[0].LastSeq; last != fx.last().Seq {
 					t.Errorf("the last seq that is cut is reported as %d, want %d", last, fx.last().Seq)
 				}
@@ -118,7 +125,11 @@ func TestTails(t *testing.T) {
 			writeFile(t, path, append(readFile(t, path), tail...))
 			f := mustOpen(t, dir, options())
 			checkFrames(t, f, fx.frames)
-			checkCut(t, f, tail, fx.last().Seq+1)
+			cut := tail
+			if blank(cut) {
+				cut = nil // nobody wrote it
+			}
+			checkCut(t, f, cut, fx.last().Seq+1)
 			checkUsable(t, f)
 		})
 		t.Run(name+" after a clean close", func(t *testing.T) {
@@ -422,14 +433,14 @@ func segmentBytes(t testing.TB, dir string) []byte {
 }
 
 // checkNothingLost checks that what is in the log and what was cut make up what
-// was there.
+// was there, but for zeros at its end.
 func checkNothingLost(t testing.TB, f *File, before []byte) {
 	t.Helper()
 	now := segmentBytes(t, f.dir)
 	for _, c := range f.Recovery().Cuts {
 		now = append(now, readFile(t, c.File)...)
 	}
-	if !bytes.Equal(now, before) {
+	if !bytes.HasPrefix(before, now) || !blank(before[len(now):]) {
 		t.Fatalf("kept and cut are %d bytes, there were %d", len(now), len(before))
 	}
 }

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -168,7 +169,7 @@ func (s *scanner) entry() (frame []byte, size int, err error) {
 		frame, size, d := splitEntry(s.buf)
 		switch {
 		case d != nil:
-			return nil, 0, s.damage(d)
+			return nil, 0, s.endOr(d)
 		case size <= len(s.buf):
 			return frame, size, nil
 		case s.left == 0:
@@ -195,6 +196,49 @@ func (s *scanner) fill(want int) error {
 	s.left -= size - int64(n)
 	s.buf, s.used = block[:size], block
 	return nil
+}
+
+// endOr is io.EOF when nothing was ever written from here on, or else the damage d: the
+// last segment is filled with zeros ahead of its records while it is written to.
+func (s *scanner) endOr(d *defect) error {
+	if s.at < len(s.segs)-1 {
+		return s.damage(d)
+	}
+	blank, err := blankFrom(s.file.Name(), s.off)
+	switch {
+	case err != nil:
+		return err
+	case !blank:
+		return s.damage(d)
+	}
+	s.buf, s.left = nil, 0
+	return io.EOF
+}
+
+// blankFrom reports whether a file has nothing but zeros from off on, or nothing.
+func blankFrom(path string, off int64) (bool, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	block := make([]byte, scanBlock)
+	for {
+		n, err := file.ReadAt(block, off)
+		if len(bytes.Trim(block[:n], "\x00")) > 0 {
+			return false, nil
+		}
+		if off += int64(n); err != nil {
+			return isEOF(err), notEOF(err)
+		}
+	}
+}
+
+func notEOF(err error) error {
+	if isEOF(err) {
+		return nil
+	}
+	return err
 }
 
 func (s *scanner) damage(d *defect) error {

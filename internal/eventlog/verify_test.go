@@ -48,8 +48,8 @@ func TestScanUnfinished(t *testing.T) {
 		"torn": {func(dir string) error {
 			return os.Truncate(fx.segment(dir, last.Seq), last.end()-3)
 		}, true},
-		"zeros": {func(dir string) error {
-			return appendTo(fx.segment(dir, last.Seq), make([]byte, 50))
+		"zeros, and more": {func(dir string) error {
+			return appendTo(fx.segment(dir, last.Seq), append(make([]byte, 50), 1))
 		}, true},
 		"segment of the last group lost": {func(dir string) error {
 			return os.Remove(fx.segment(dir, last.Seq-4))
