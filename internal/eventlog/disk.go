@@ -50,11 +50,12 @@ func (osDisk) mkdirAll(dir string) error            { return durable.MkdirAll(di
 func (osDisk) syncDir(dir string) error             { return durable.SyncDir(dir) }
 
 func (osDisk) size(path string) (int64, error) {
-	info, err := os.Stat(path)
+	file, err := openToRead(path)
 	if err != nil {
 		return 0, err
 	}
-	return info.Size(), nil
+	defer file.Close() //nolint:errcheck // only read
+	return file.Seek(0, io.SeekEnd)
 }
 
 func (osDisk) fill(path string, from, to int64) error {

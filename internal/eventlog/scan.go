@@ -108,18 +108,16 @@ func (s *scanner) open() error {
 	if s.off == 0 && first != s.chain.Seq+1 {
 		return s.damage(torn("the segment begins with seq %d", first))
 	}
-	file, err := os.Open(segmentPath(s.dir, first))
+	file, err := openToRead(segmentPath(s.dir, first))
 	if err != nil {
 		return err
 	}
 	s.file, s.name = file, segmentName(first)
 	size := s.tail
 	if size == wholeFile || s.at < len(s.segs)-1 {
-		info, err := file.Stat()
-		if err != nil {
+		if size, err = file.Seek(0, io.SeekEnd); err != nil {
 			return err
 		}
-		size = info.Size()
 	}
 	s.left = size - s.off
 	_, err = file.Seek(s.off, io.SeekStart)
