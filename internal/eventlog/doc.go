@@ -32,6 +32,11 @@
 //
 // # Appending
 //
+// The last segment is filled with zeros some way ahead, never beyond the size at which
+// the next one begins. An append writes over them, which makes its sync cheaper: the file
+// does not get longer. Close takes them away. So does the roll: a segment that is full
+// has reached beyond them.
+//
 // A group is one wal batch and one sync. The next group is not written before
 // that sync has succeeded, and readers and waiters see the group only then. wal
 // begins a new segment in the midst of a batch, after the entry with which a
@@ -49,7 +54,8 @@
 // After a clean close the last segment is read whole, and must end with the head
 // that CLEAN tells. It is not repaired.
 //
-// After any other end the log is read from a segment on that the last group
+// After any other end the last segment may have zeros behind its records, up to its end:
+// nobody wrote there, and they are no part of the log. The log is read from a segment on that the last group
 // begins in or after. When there is no frame where seq b should be, then all
 // from there on may be cut, if it can be what a write left that never finished:
 //

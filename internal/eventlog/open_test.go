@@ -93,12 +93,12 @@ func TestSegmentsThatDontJoin(t *testing.T) {
 	}
 }
 
-func overwrite(path string, offset int64, b byte) error {
+func overwrite(path string, offset int64, b ...byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt([]byte{b}, offset)
+	_, err = f.WriteAt(b, offset)
 	return errors.Join(err, f.Close())
 }
 

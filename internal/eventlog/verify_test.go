@@ -54,6 +54,10 @@ func TestScanUnfinished(t *testing.T) {
 		"segment of the last group lost": {func(dir string) error {
 			return os.Remove(fx.segment(dir, last.Seq-4))
 		}, true},
+		"zeros at the end of an earlier segment": {func(dir string) error {
+			end := fx.at(lastOfFirstSegment(fx))
+			return overwrite(fx.segment(dir, 1), end.Offset, make([]byte, end.end()-end.Offset)...)
+		}, true}, // the last group begins there
 		"before the last group": {func(dir string) error {
 			return overwrite(fx.segment(dir, 5), fx.at(5).Offset+40, 0xff)
 		}, false},
@@ -74,6 +78,15 @@ func TestScanUnfinished(t *testing.T) {
 			}
 		})
 	}
+}
+
+func lastOfFirstSegment(fx fixture) (seq uint64) {
+	for _, at := range fx.frames {
+		if at.Segment == fx.frames[0].Segment {
+			seq = at.Seq
+		}
+	}
+	return seq
 }
 
 // A scan beside a writer sees whole frames, or an unfinished end.
