@@ -2,6 +2,7 @@ package metalog
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"github.com/metalog/metalog/events"
@@ -18,17 +19,28 @@ type request struct {
 	// or the caller that gives up, which then knows that nothing was done.
 	taken atomic.Bool
 
-	// Set by the sequencer, read by the caller once done is closed.
+	// Set by the sequencer, read by the caller once done has told.
 	result Result
 	err    error
 	wrote  bool // a record of it is in the group
 
-	done chan struct{}
+	done chan struct{} // one slot: answered
 }
+
+// requests are those that are done with, to be used again.
+var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
 
 func (r *request) answer(result Result, err error) {
 	r.result, r.err = result, err
-	close(r.done)
+	r.done <- struct{}{}
+}
+
+// outcome returns the answer once done has told. After that nobody else has the request.
+func (r *request) outcome() (Result, error) {
+	result, err := r.result, r.err
+	*r = request{done: r.done}
+	requests.Put(r)
+	return result, err
 }
 
 const queueLength = 4096
@@ -47,7 +59,7 @@ func (s *Store) Execute(ctx context.Context, cmd Command, opts CommandOptions) (
 	}
 	select {
 	case <-req.done:
-		return req.result, req.err
+		return req.outcome()
 	case <-ctx.Done():
 		return req.giveUp(ctx)
 	}
@@ -57,7 +69,8 @@ func newRequest(cmd Command, opts CommandOptions) (*request, error) {
 	if err := Validate(cmd, opts); err != nil {
 		return nil, err
 	}
-	req := &request{cmd: cmd, opts: opts, done: make(chan struct{})}
+	req := requests.Get().(*request)
+	req.cmd, req.opts = cmd, opts
 	if opts.ID == "" {
 		return req, nil
 	}
@@ -78,6 +91,11 @@ func (s *Store) enqueue(ctx context.Context, req *request) error {
 		return err
 	}
 	select {
+	case s.queue <- req: // as a rule there is room, and one channel is asked in less time than two
+		return nil
+	default:
+	}
+	select {
 	case s.queue <- req:
 		return nil
 	case <-ctx.Done():
@@ -93,7 +111,7 @@ func (r *request) giveUp(ctx context.Context) (Result, error) {
 	}
 	select {
 	case <-r.done:
-		return r.result, r.err
+		return r.outcome()
 	default:
 		return Result{}, events.Errorf(events.CodeOutcomeUnknown, "%s may or may not be done: %w; read, or repeat it with the same command id", r.cmd.Op(), ctx.Err())
 	}

@@ -26,18 +26,12 @@ func (s *Store) Submit(ctx context.Context, cmd Command, opts ...CommandOption) 
 }
 
 // Answered reports whether the caller has been told.
-func (p *Pending) Answered() bool {
-	select {
-	case <-p.req.done:
-		return true
-	default:
-		return false
-	}
-}
+func (p *Pending) Answered() bool { return len(p.req.done) > 0 }
 
-// Wait waits for the answer.
+// Wait waits for the answer. It leaves it there.
 func (p *Pending) Wait() (Result, error) {
 	<-p.req.done
+	p.req.done <- struct{}{}
 	return p.req.result, p.req.err
 }
 

@@ -46,7 +46,7 @@ func (w *logWriter) commit(g *group) {
 		if req.result.Continues {
 			wake(w.continues) // not earlier: whoever goes on looks at what is published
 		}
-		close(req.done)
+		req.done <- struct{}{}
 	}
 	if g.state.Frozen() {
 		wake(w.flush)

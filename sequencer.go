@@ -158,7 +158,7 @@ func (s *sequencer) handle(req *request) {
 	req.result, req.err = s.step(req)
 	s.open.waiting = append(s.open.waiting, req)
 	if _, digest := req.cmd.(recordDigest); req.wrote && !digest && s.head.Seq%s.digestEvery == 0 {
-		s.handle(&request{cmd: recordDigest{}, opts: CommandOptions{Actor: SystemActor}, done: make(chan struct{})})
+		s.handle(&request{cmd: recordDigest{}, opts: CommandOptions{Actor: SystemActor}, done: make(chan struct{}, 1)})
 	}
 }
 
