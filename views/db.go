@@ -31,9 +31,9 @@ type Options struct {
 	// Fitted is for a file that is not written to any more once it is made: it does not
 	// grow ahead of what is in it.
 	Fitted bool
-	// MaxPendingBytes is the size of the pending rows from which [Tx.FreezeDue]
-	// tells to flush them; 64 MiB when zero. Twice that may be in memory: rows
-	// that gather, and rows being flushed.
+	// MaxPendingBytes is the size of the pending rows, or of the pages of the file that
+	// they change, from which [Tx.FreezeDue] tells to flush them; 64 MiB when zero.
+	// Twice that may be in memory: rows that gather, and rows being flushed.
 	MaxPendingBytes int64
 }
 

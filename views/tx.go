@@ -17,8 +17,9 @@ const rowOverhead = 96
 type Tx struct {
 	Reader // its active layer is written here and nowhere else
 
-	db      *DB
-	pending int64 // bytes of the active layer
+	db       *DB
+	pending  int64 // bytes of the active layer
+	fileSize int64 // when the group began
 }
 
 // Begin starts a group. Until Seal or Release it holds a bbolt read transaction,
@@ -38,7 +39,7 @@ func (tx *Tx) Begin() error {
 		tx.frozen = nil
 		return boltError(tx.db.path, err)
 	}
-	tx.base = base
+	tx.base, tx.fileSize = base, base.Size()
 	return nil
 }
 
@@ -102,15 +103,6 @@ func (tx *Tx) PendingBytes() int64 {
 	}
 	return tx.pending
 }
-
-// FreezeDue reports whether the pending rows are over the limit of
-// [Options.MaxPendingBytes].
-func (tx *Tx) FreezeDue() bool { return tx.PendingBytes() >= tx.db.maxPending }
-
-// Stalled reports whether the pending rows have reached the limit while older
-// ones are still being flushed. The owner should then wait for them, with
-// [DB.WaitFlushed], after sealing the group.
-func (tx *Tx) Stalled() bool { return tx.FreezeDue() && tx.db.frozen.Load() != nil }
 
 // Advance moves the checkpoint to rec, which must be the next record.
 func (tx *Tx) Advance(rec *events.Record) error {
