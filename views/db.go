@@ -62,6 +62,8 @@ type DB struct {
 	published  atomic.Pointer[State] // never nil; what snapshots read
 	waiters    chan struct{}         // closed by the next Publish; nil: nobody waits
 
+	bases bases // that snapshots and the writer use again
+
 	flushing    sync.Mutex    // held while flushing; guards the writing of flushErr
 	flushErr    error         // the first failure: nothing is flushed after it
 	flushFailed chan struct{} // closed once flushErr is set
@@ -178,6 +180,7 @@ func (db *DB) Close() error {
 	}
 	err := db.writer.Release()
 	db.snapshots.Wait()
+	err = errors.Join(err, db.bases.shut())
 	return errors.Join(err, boltError(db.path, db.bolt.Close()))
 }
 

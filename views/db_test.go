@@ -230,6 +230,7 @@ func TestFlushFailureIsFinal(t *testing.T) {
 	state, err := tx.Seal(true)
 	must(t, err)
 	db.Publish(state)
+	must(t, db.bases.shut()) // closing the file waits for them
 	must(t, db.bolt.Close())
 	first := db.Flush(t.Context())
 	if !errors.Is(first, events.ErrUnavailable) {

@@ -121,7 +121,11 @@ func (db *DB) write(ctx context.Context, at Checkpoint, layers ...*rows) error {
 	if db.flushErr != nil {
 		return db.flushErr
 	}
-	var err error
+	// A flush that has to map the file anew waits for all read transactions.
+	err := db.bases.shut()
+	if err != nil {
+		return boltError(db.path, err)
+	}
 	guardErr := guard(func() {
 		err = db.bolt.Update(func(tx *bbolt.Tx) error {
 			for _, layer := range layers {
@@ -134,9 +138,11 @@ func (db *DB) write(ctx context.Context, at Checkpoint, layers ...*rows) error {
 	})
 	if err = errors.Join(guardErr, err); err == nil {
 		db.flushed.Store(&at)
+		db.bases.reopen()
 		return nil
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		db.bases.reopen()
 		return err
 	}
 	db.flushErr = events.Errorf(events.CodeOf(err), "views %s: flush of seq %d: %w; close the store and open it again", db.path, at.Seq, err)

@@ -34,12 +34,12 @@ func (tx *Tx) Begin() error {
 	if frozen := tx.db.frozen.Load(); frozen != nil {
 		tx.frozen = frozen.rows
 	}
-	base, err := tx.db.bolt.Begin(false)
+	base, err := tx.db.openBase()
 	if err != nil {
 		tx.frozen = nil
-		return boltError(tx.db.path, err)
+		return err
 	}
-	tx.base, tx.fileSize = base, base.Size()
+	tx.base, tx.fileSize = base, base.tx.Size()
 	return nil
 }
 
@@ -50,8 +50,7 @@ func (tx *Tx) Release() error {
 	}
 	base := tx.base
 	tx.base, tx.frozen = nil, nil
-	clear(tx.buckets[:])
-	return boltError(tx.db.path, base.Rollback())
+	return tx.db.closeBase(base)
 }
 
 // Seal ends a group and returns the state after it, to be given to
