@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/benchlog"
 	"github.com/metalog/metalog/projector"
 	"github.com/metalog/metalog/views"
 )
@@ -76,7 +77,7 @@ func (w *overwriter) begin() {
 
 // group is numbered by the seq of its record, as groups are.
 func (w *overwriter) group(n int) events.GroupRef {
-	return events.GroupRef{ID: groupNames()[n], GroupID: uint64(n) + 3}
+	return events.GroupRef{ID: benchlog.Group(n), GroupID: uint64(n) + 3}
 }
 
 func (w *overwriter) commit() {
