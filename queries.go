@@ -46,10 +46,10 @@ func askList[T any](ctx context.Context, q queries, scan func(*views.Reader) ite
 	return ask(ctx, q, func(r *views.Reader) ([]T, error) { return collect(scan(r)) })
 }
 
-// askTopic answers a question about a topic that must exist.
+// askTopic answers a question about a topic that must exist, without its config.
 func askTopic[T any](ctx context.Context, q queries, name string, question func(*views.Reader, events.Topic) (T, error)) (T, error) {
 	return ask(ctx, q, func(r *views.Reader) (answer T, err error) {
-		topic, err := r.Topic(name)
+		topic, err := r.TopicRow(name)
 		if err != nil {
 			return answer, err
 		}
@@ -97,11 +97,20 @@ func (q queries) ListSegments(ctx context.Context, topic string, partition int32
 }
 
 func (q queries) FindSegment(ctx context.Context, topic string, partition int32, offset int64) (events.Segment, error) {
-	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) (events.Segment, error) {
+	return ask(ctx, q, func(r *views.Reader) (events.Segment, error) {
+		if id, found, err := r.TopicID(topic); err == nil && found {
+			if segment, found, err := r.SegmentAt(id, partition, events.SegmentLog, offset); found || err != nil {
+				return segment, err
+			}
+		}
+		t, err := r.TopicRow(topic)
+		if err != nil {
+			return events.Segment{}, err
+		}
 		if _, err := partitionOf(t, partition); err != nil {
 			return events.Segment{}, err
 		}
-		return r.FindSegment(t.ID, partition, events.SegmentLog, offset)
+		return r.FindSegment(t.ID, partition, events.SegmentLog, offset) // says what is missing
 	})
 }
 
@@ -149,8 +158,18 @@ func (q queries) ListGroups(ctx context.Context) ([]events.Group, error) {
 }
 
 func (q queries) GetOffset(ctx context.Context, group, topic string, partition int32) (events.Offset, error) {
-	return askPartition(ctx, q, topic, partition, func(r *views.Reader, _ events.Partition) (events.Offset, error) {
-		return r.Offset(group, topic, partition)
+	return ask(ctx, q, func(r *views.Reader) (events.Offset, error) {
+		if offset, found, err := r.Committed(group, topic, partition); found || err != nil {
+			return offset, err
+		}
+		t, err := r.TopicRow(topic)
+		if err != nil {
+			return events.Offset{}, err
+		}
+		if _, err := partitionOf(t, partition); err != nil {
+			return events.Offset{}, err
+		}
+		return r.Offset(group, topic, partition) // says what is missing
 	})
 }
 

@@ -184,7 +184,7 @@ type baseCursor struct {
 func (r *Reader) newBaseCursor(b bounds) (*baseCursor, error) {
 	c := &baseCursor{prefix: b.prefix.inBucket(), descending: b.descending}
 	err := guard(func() {
-		c.cursor = r.bucket(b.prefix.bucket()).Cursor()
+		c.cursor = r.base.bucket(b.prefix.bucket()).Cursor()
 		c.seek(b)
 		c.bound()
 	})

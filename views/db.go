@@ -31,9 +31,9 @@ type Options struct {
 	// Fitted is for a file that is not written to any more once it is made: it does not
 	// grow ahead of what is in it.
 	Fitted bool
-	// MaxPendingBytes is the size of the pending rows from which [Tx.FreezeDue]
-	// tells to flush them; 64 MiB when zero. Twice that may be in memory: rows
-	// that gather, and rows being flushed.
+	// MaxPendingBytes is the size of the pending rows, or of the pages of the file that
+	// they change, from which [Tx.FreezeDue] tells to flush them; 64 MiB when zero.
+	// Twice that may be in memory: rows that gather, and rows being flushed.
 	MaxPendingBytes int64
 }
 
@@ -61,6 +61,8 @@ type DB struct {
 	publishing sync.Mutex            // held to change published; guards waiters
 	published  atomic.Pointer[State] // never nil; what snapshots read
 	waiters    chan struct{}         // closed by the next Publish; nil: nobody waits
+
+	bases bases // that snapshots and the writer use again
 
 	flushing    sync.Mutex    // held while flushing; guards the writing of flushErr
 	flushErr    error         // the first failure: nothing is flushed after it
@@ -178,6 +180,7 @@ func (db *DB) Close() error {
 	}
 	err := db.writer.Release()
 	db.snapshots.Wait()
+	err = errors.Join(err, db.bases.shut())
 	return errors.Join(err, boltError(db.path, db.bolt.Close()))
 }
 

@@ -230,6 +230,7 @@ func TestFlushFailureIsFinal(t *testing.T) {
 	state, err := tx.Seal(true)
 	must(t, err)
 	db.Publish(state)
+	must(t, db.bases.shut()) // closing the file waits for them
 	must(t, db.bolt.Close())
 	first := db.Flush(t.Context())
 	if !errors.Is(first, events.ErrUnavailable) {
@@ -267,6 +268,47 @@ func TestStalled(t *testing.T) {
 	if tx.Stalled() || !tx.FreezeDue() {
 		t.Error("after the flush the rows are due, and nothing is in their way")
 	}
+}
+
+// TestFlushDueByPages: rows that take little memory are due when there are as many as
+// pages of a file may be written at once. Those of a small file never are.
+func TestFlushDueByPages(t *testing.T) {
+	const most = 64 * pageSize
+	db, err := Open(Options{Path: filepath.Join(t.TempDir(), "views.db"), MaxPendingBytes: most})
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close()) })
+	tx := db.Writer()
+	fill := func(rows int) {
+		must(t, tx.Begin())
+		for n := range rows {
+			must(t, tx.put(row(n), []byte("small")))
+		}
+		advance(t, tx)
+		state, err := tx.Seal(false)
+		must(t, err)
+		db.Publish(state)
+	}
+	fill(100)
+	if tx.FreezeDue() {
+		t.Errorf("due with %d bytes pending over a file of %d", tx.PendingBytes(), tx.fileSize)
+	}
+	must(t, tx.Begin())
+	must(t, tx.put(row(0), make([]byte, most))) // makes the file larger
+	commit(t, tx)
+	must(t, tx.Release())
+	fill(63)
+	if tx.FreezeDue() || tx.Stalled() {
+		t.Errorf("due with 63 rows pending over a file of %d", tx.fileSize)
+	}
+	fill(64)
+	if !tx.FreezeDue() {
+		t.Errorf("not due with %d rows pending over a file of %d", tx.active.Len(), tx.fileSize)
+	}
+	tx.BeginLoad()
+	if tx.FreezeDue() {
+		t.Error("due by pages while loading")
+	}
+	tx.EndLoad()
 }
 
 func TestCopyTo(t *testing.T) {

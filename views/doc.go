@@ -38,7 +38,8 @@
 //     begin the transaction. So if the layers they see begin after B, the commit
 //     that brought the file to B came before: B ≤ C. That is the order in
 //     [DB.Snapshot] (published state, then transaction) and in [Tx.Begin] (frozen
-//     layer, then transaction).
+//     layer, then transaction). One that was used before (base.go) is as good as a
+//     new one: it is kept only while no flush has begun since the file got to C.
 //   - Flush writes only layers of a published state, so C is at most the seq
 //     that is published when it commits. The writer is never behind that:
 //     C ≤ S. A snapshot may have loaded its state before a later one was
@@ -73,7 +74,8 @@
 // # Waiting
 //
 // A flush that makes the file larger than its mapping (1 GiB at first) waits
-// until all read transactions have ended. So neither a writer between Begin and
+// until all read transactions have ended; those that are kept to be used again it
+// ends before. So neither a writer between Begin and
 // Seal nor the holder of a snapshot may wait for a flush, and nobody opens a
 // second snapshot while holding one.
 //

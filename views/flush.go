@@ -10,12 +10,47 @@ import (
 	"github.com/metalog/metalog/events"
 )
 
-// appendFill is how full bbolt leaves the pages of a bucket whose keys only ever
-// grow: nothing will be inserted into them later.
-const appendFill = 0.95
+// fills are how full bbolt leaves the pages of a bucket when it splits them, where
+// that is not half. Of keys that only ever grow, nothing will be inserted into a page
+// later; offsets of a new group come after all others, or after those in its topic,
+// and there is little more of them later.
+var fills = map[bucket]float64{
+	bucketCommandsBySeq:  0.95,
+	bucketOffsets:        0.9,
+	bucketOffsetsByTopic: 0.9,
+}
 
 // flushCheckEvery is after how many rows a flush looks whether it is cancelled.
 const flushCheckEvery = 1024
+
+// FreezeDue reports whether a flush of the pending rows is due for their size: they are
+// over the limit of [Options.MaxPendingBytes], or as many pages of the file have
+// changes. In a large file each row has its page, which takes far more memory to write
+// than the row does.
+func (tx *Tx) FreezeDue() bool {
+	return tx.PendingBytes() >= tx.db.maxPending || tx.pendingPages() >= tx.db.maxPending
+}
+
+// Stalled reports whether the pending rows have reached the limit, or twice the pages,
+// while older ones are still being flushed. The owner should then wait for them, with
+// [DB.WaitFlushed], after sealing the group.
+func (tx *Tx) Stalled() bool {
+	full := tx.PendingBytes() >= tx.db.maxPending || tx.pendingPages() >= 2*tx.db.maxPending
+	return full && tx.db.frozen.Load() != nil
+}
+
+// pendingPages is how many bytes of pages the pending rows change at most, of those
+// that the file had when the group began. While rows are loaded it is zero: there are
+// many at a time, which come in some order.
+func (tx *Tx) pendingPages() int64 {
+	if tx.loader != nil {
+		return 0
+	}
+	return min(int64(tx.active.Len())*pageSize, tx.fileSize)
+}
+
+// pageSize is about what the system's is, and with it bbolt's.
+const pageSize = 4096
 
 // Flush writes the rows that were handed over by [Tx.Seal] to the file, with
 // their checkpoint, in one synced transaction, and lets go of them. It does
@@ -86,7 +121,11 @@ func (db *DB) write(ctx context.Context, at Checkpoint, layers ...*rows) error {
 	if db.flushErr != nil {
 		return db.flushErr
 	}
-	var err error
+	// A flush that has to map the file anew waits for all read transactions.
+	err := db.bases.shut()
+	if err != nil {
+		return boltError(db.path, err)
+	}
 	guardErr := guard(func() {
 		err = db.bolt.Update(func(tx *bbolt.Tx) error {
 			for _, layer := range layers {
@@ -99,9 +138,11 @@ func (db *DB) write(ctx context.Context, at Checkpoint, layers ...*rows) error {
 	})
 	if err = errors.Join(guardErr, err); err == nil {
 		db.flushed.Store(&at)
+		db.bases.reopen()
 		return nil
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		db.bases.reopen()
 		return err
 	}
 	db.flushErr = events.Errorf(events.CodeOf(err), "views %s: flush of seq %d: %w; close the store and open it again", db.path, at.Seq, err)
@@ -135,8 +176,8 @@ func writeLayer(ctx context.Context, tx *bbolt.Tx, layer *rows) (err error) {
 
 func openForWrite(tx *bbolt.Tx, b bucket) *bbolt.Bucket {
 	to := tx.Bucket([]byte(b.String()))
-	if b == bucketCommandsBySeq {
-		to.FillPercent = appendFill
+	if fill, ok := fills[b]; ok {
+		to.FillPercent = fill
 	}
 	return to
 }

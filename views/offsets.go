@@ -46,22 +46,39 @@ func decodeOffset(ref events.OffsetRef, value []byte) (events.Offset, error) {
 
 // Offset returns the committed position of a group in a partition.
 func (r *Reader) Offset(group, topic string, p int32) (events.Offset, error) {
-	g, err := r.Group(group)
-	if err != nil {
+	if offset, found, err := r.Committed(group, topic, p); found || err != nil {
+		return offset, err
+	}
+	if _, err := r.Group(group); err != nil {
 		return events.Offset{}, err
 	}
-	t, err := r.TopicRow(topic)
-	if err != nil {
+	if _, err := r.TopicRow(topic); err != nil {
 		return events.Offset{}, err
 	}
-	value, found, err := r.get(offsetKey(g.GroupID, t.ID, p))
-	if err != nil {
-		return events.Offset{}, err
+	return events.Offset{}, events.Errorf(events.CodeNotFound, "offset of group %q in topic %q, partition %d: none committed; 'metalog offset list %s' shows its offsets", group, topic, p, group)
+}
+
+// Committed returns the committed position of a group in a partition, and whether
+// there is one. It finds their ids by their names, and decodes neither.
+func (r *Reader) Committed(group, topic string, p int32) (events.Offset, bool, error) {
+	number, found, err := r.get(groupNameKey(group))
+	if err != nil || !found {
+		return events.Offset{}, false, err
 	}
-	if !found {
-		return events.Offset{}, events.Errorf(events.CodeNotFound, "offset of group %q in topic %q, partition %d: none committed; 'metalog offset list %s' shows its offsets", group, topic, p, group)
+	if len(number) != 8 {
+		return events.Offset{}, false, errBadRow(bucketGroupsByName)
 	}
-	return decodeOffset(events.OffsetRef{Group: g.ID, GroupID: g.GroupID, Topic: t.Name, TopicID: t.ID, Partition: p}, value)
+	id, found, err := r.TopicID(topic)
+	if err != nil || !found {
+		return events.Offset{}, false, err
+	}
+	ref := events.OffsetRef{Group: group, GroupID: binary.BigEndian.Uint64(number), Topic: topic, TopicID: id, Partition: p}
+	value, found, err := r.get(offsetKey(ref.GroupID, ref.TopicID, p))
+	if err != nil || !found {
+		return events.Offset{}, false, err
+	}
+	offset, err := decodeOffset(ref, value)
+	return offset, true, err
 }
 
 // OffsetOf returns the committed position that ref names by its ids, and whether

@@ -5,7 +5,6 @@ import (
 	"runtime/debug"
 
 	"github.com/tidwall/btree"
-	"go.etcd.io/bbolt"
 
 	"github.com/metalog/metalog/events"
 )
@@ -24,15 +23,14 @@ func newRows() *rows { return btree.NewMap[string, []byte](rowsDegree) }
 // it is valid for as long as they are, and for use by one goroutine at a time.
 // What it returns is the caller's.
 type Reader struct {
-	at      Checkpoint
-	live    bool                     // active changes between reads: this is a Tx
-	active  *rows                    // newest layer
-	under   *rows                    // of a scratch: the newest layer of what it is over; else nil
-	frozen  *rows                    // older layer, nil: none
-	base    *bbolt.Tx                // oldest layer, nil: the read point is closed
-	buckets [bucketEnd]*bbolt.Bucket // of base, filled as they are asked for
-	loader  *loader                  // of a Tx between BeginLoad and EndLoad; else nil
-	kept    *kept                    // of a Tx; else nil
+	at     Checkpoint
+	live   bool    // active changes between reads: this is a Tx
+	active *rows   // newest layer
+	under  *rows   // of a scratch: the newest layer of what it is over; else nil
+	frozen *rows   // older layer, nil: none
+	base   *base   // oldest layer, nil: the read point is closed
+	loader *loader // of a Tx between BeginLoad and EndLoad; else nil
+	kept   *kept   // of a Tx; else nil
 }
 
 // Checkpoint returns the read point.
@@ -84,7 +82,7 @@ func (r *Reader) getFromLayers(k key) (value []byte, found bool, err error) {
 // getBelow returns the value under k in the layers below the active one.
 func (r *Reader) getBelow(k key) (value []byte, found bool, err error) {
 	for _, layer := range [...]*rows{r.under, r.frozen} {
-		if layer == nil {
+		if layer == nil || layer.Len() == 0 {
 			continue
 		}
 		if value, known := layer.Get(string(k)); known {
@@ -92,7 +90,7 @@ func (r *Reader) getBelow(k key) (value []byte, found bool, err error) {
 		}
 	}
 	err = guard(func() {
-		value = r.bucket(k.bucket()).Get(k.inBucket())
+		value = r.base.bucket(k.bucket()).Get(k.inBucket())
 	})
 	return value, value != nil, err
 }
@@ -101,14 +99,6 @@ func (r *Reader) getBelow(k key) (value []byte, found bool, err error) {
 func (r *Reader) has(k key) (bool, error) {
 	_, found, err := r.get(k)
 	return found, err
-}
-
-// bucket is called under guard: the root page may be damaged too.
-func (r *Reader) bucket(b bucket) *bbolt.Bucket {
-	if r.buckets[b] == nil {
-		r.buckets[b] = r.base.Bucket([]byte(b.String()))
-	}
-	return r.buckets[b]
 }
 
 // guard runs f, which does nothing but read mapped pages. bbolt panics over a

@@ -132,6 +132,17 @@ func (r *Reader) indexedSegment(o offsetEntry) (events.Segment, error) {
 // is events.ErrOutOfRange. It is one seek, unless ranges overlap or none holds
 // the offset: then the partition's index is walked back from there.
 func (r *Reader) FindSegment(topic uuid.UUID, partition int32, kind events.SegmentKind, offset int64) (events.Segment, error) {
+	there, err := r.reachable(topic)
+	if err == nil && !there {
+		err = errNoTopicID(topic)
+	}
+	if err != nil {
+		return events.Segment{}, err
+	}
+	segment, found, err := r.SegmentAt(topic, partition, kind, offset)
+	if found || err != nil {
+		return segment, err
+	}
 	owner, err := r.topicRow(topic)
 	if err != nil {
 		return events.Segment{}, err
@@ -143,21 +154,32 @@ func (r *Reader) FindSegment(topic uuid.UUID, partition int32, kind events.Segme
 	if offset < w.LogStartOffset {
 		return events.Segment{}, events.Errorf(events.CodeOutOfRange, "offset %d of topic %q, partition %d: below the log start offset %d; read from there", offset, owner.Name, partition, w.LogStartOffset)
 	}
+	return events.Segment{}, events.Errorf(events.CodeNotFound, "offset %d of topic %q, partition %d: no %s segment holds it; 'metalog segment list %s --partition %d' shows what is there", offset, owner.Name, partition, kind, owner.Name, partition)
+}
+
+// SegmentAt returns the segment that FindSegment does, and whether there is one. The
+// topic must be reachable.
+func (r *Reader) SegmentAt(topic uuid.UUID, partition int32, kind events.SegmentKind, offset int64) (segment events.Segment, found bool, err error) {
+	w, err := r.watermarksRow(topic, partition)
+	if err != nil || offset < w.LogStartOffset {
+		return segment, false, err
+	}
 	prefix := segmentKindKey(topic, partition, kind)
 	beyond := segmentKindKey(topic, partition, kind).uint64(uint64(offset) + 1)
 	for e, err := range r.scanBack(prefix, beyond) {
 		if err != nil {
-			return events.Segment{}, err
+			return segment, false, err
 		}
 		o, err := parseOffsetEntry(e)
 		if err != nil {
-			return events.Segment{}, err
+			return segment, false, err
 		}
 		if o.end >= offset {
-			return r.indexedSegment(o)
+			segment, err = r.indexedSegment(o)
+			return segment, err == nil, err
 		}
 	}
-	return events.Segment{}, events.Errorf(events.CodeNotFound, "offset %d of topic %q, partition %d: no %s segment holds it; 'metalog segment list %s --partition %d' shows what is there", offset, owner.Name, partition, kind, owner.Name, partition)
+	return segment, false, nil
 }
 
 // SegmentsBelow yields the segments of a partition that lie wholly below

@@ -37,14 +37,23 @@ func (r *Reader) TopicRow(name string) (events.Topic, error) {
 }
 
 func (r *Reader) findTopic(name string) (events.Topic, error) {
-	id, found, err := r.get(topicNameKey(name))
+	id, found, err := r.TopicID(name)
 	if err != nil {
 		return events.Topic{}, err
 	}
 	if !found {
 		return events.Topic{}, errNoTopic(name)
 	}
-	return r.topicRow(uuid.UUID(id))
+	return r.topicRow(id)
+}
+
+// TopicID returns the id of the topic of that name, and whether there is one.
+func (r *Reader) TopicID(name string) (id uuid.UUID, found bool, err error) {
+	value, found, err := r.get(topicNameKey(name))
+	if err != nil || !found {
+		return id, false, err
+	}
+	return uuid.UUID(value), true, nil
 }
 
 // TopicByID returns the topic of that id, with its config.

@@ -17,8 +17,9 @@ const rowOverhead = 96
 type Tx struct {
 	Reader // its active layer is written here and nowhere else
 
-	db      *DB
-	pending int64 // bytes of the active layer
+	db       *DB
+	pending  int64 // bytes of the active layer
+	fileSize int64 // when the group began
 }
 
 // Begin starts a group. Until Seal or Release it holds a bbolt read transaction,
@@ -33,12 +34,12 @@ func (tx *Tx) Begin() error {
 	if frozen := tx.db.frozen.Load(); frozen != nil {
 		tx.frozen = frozen.rows
 	}
-	base, err := tx.db.bolt.Begin(false)
+	base, err := tx.db.openBase()
 	if err != nil {
 		tx.frozen = nil
-		return boltError(tx.db.path, err)
+		return err
 	}
-	tx.base = base
+	tx.base, tx.fileSize = base, base.tx.Size()
 	return nil
 }
 
@@ -49,8 +50,7 @@ func (tx *Tx) Release() error {
 	}
 	base := tx.base
 	tx.base, tx.frozen = nil, nil
-	clear(tx.buckets[:])
-	return boltError(tx.db.path, base.Rollback())
+	return tx.db.closeBase(base)
 }
 
 // Seal ends a group and returns the state after it, to be given to
@@ -102,15 +102,6 @@ func (tx *Tx) PendingBytes() int64 {
 	}
 	return tx.pending
 }
-
-// FreezeDue reports whether the pending rows are over the limit of
-// [Options.MaxPendingBytes].
-func (tx *Tx) FreezeDue() bool { return tx.PendingBytes() >= tx.db.maxPending }
-
-// Stalled reports whether the pending rows have reached the limit while older
-// ones are still being flushed. The owner should then wait for them, with
-// [DB.WaitFlushed], after sealing the group.
-func (tx *Tx) Stalled() bool { return tx.FreezeDue() && tx.db.frozen.Load() != nil }
 
 // Advance moves the checkpoint to rec, which must be the next record.
 func (tx *Tx) Advance(rec *events.Record) error {

@@ -18,6 +18,9 @@ type Shape struct {
 	Offsets int // committed by a record, 1 to 50; 0: 50
 	// SnapshotEvents is after how many events a snapshot is taken; 0: none is.
 	SnapshotEvents int
+	// Rows is how many offsets are live, a multiple of 50, when it is not zero: as many
+	// groups as that takes commit each partition of a topic once, and that is the log.
+	Rows int
 }
 
 const (
@@ -26,8 +29,12 @@ const (
 )
 
 func (s Shape) withDefaults(tb testing.TB) Shape {
-	if s.Offsets == 0 {
+	if s.Offsets == 0 || s.Rows > 0 {
 		s.Offsets = partitions
+	}
+	if s.Rows > 0 {
+		s.Events = 0
+		return s
 	}
 	if s.Events != 0 {
 		return s
@@ -50,7 +57,18 @@ func (s Shape) withDefaults(tb testing.TB) Shape {
 const format = 1
 
 func (s Shape) String() string {
+	if s.Rows > 0 {
+		return fmt.Sprintf("v%d-rows-%d-snapshots-%d", format, s.Rows, s.SnapshotEvents)
+	}
 	return fmt.Sprintf("v%d-events-%d-offsets-%d-snapshots-%d", format, s.Events, s.Offsets, s.SnapshotEvents)
+}
+
+// groups is how many groups a log has.
+func (s Shape) groups() int {
+	if s.Rows > 0 {
+		return s.Rows / partitions
+	}
+	return groups
 }
 
 // made are the directories of this process.

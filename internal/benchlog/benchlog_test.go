@@ -7,6 +7,7 @@ import (
 
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/replay"
+	"github.com/metalog/metalog/views"
 )
 
 func TestMain(m *testing.M) { os.Exit(Run(m)) }
@@ -30,6 +31,18 @@ func TestDir(t *testing.T) {
 		if report.Events < 60_000 || report.Events > 60_100 || report.Snapshots != 2 || !report.Deep {
 			t.Errorf("offsets %d: %+v", offsets, report)
 		}
+	}
+}
+
+// TestRows counts the offsets of a log that was made for them.
+func TestRows(t *testing.T) {
+	db, err := views.Open(views.Options{Path: filepath.Join(Dir(t, Shape{Rows: 10_000}), replay.ViewsFile)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if counts := db.Checkpoint().Counts.ByNoun(); counts["offsets"] != 10_000 || counts["groups"] != 200 {
+		t.Errorf("%v", counts)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // What a log holds: 40 topics and 2,000 groups, each of which reads one topic and
 // commits its partitions in turn. So 100,000 offsets are live however long the log
-// is. One record in a hundred reports watermarks. Two hundred times in a log, evenly
+// is, unless a shape's Rows says otherwise. One record in a hundred reports watermarks. Two hundred times in a log, evenly
 // spread, another topic is created, gets watermarks, and is deleted, and the config of
 // one of the lasting topics is set.
 const (
@@ -32,7 +32,7 @@ func Topic(n int) string { return fmt.Sprintf("orders-%02d", n) }
 // ShortLivedTopic is the name of a topic that comes and goes, n from 0 to 199.
 func ShortLivedTopic(n int) string { return fmt.Sprintf("import-%03d", n) }
 
-// Group is the id of a group, n from 0 to 1,999.
+// Group is the id of a group, n from 0 to 1,999, or as far as Rows need.
 func Group(n int) string { return fmt.Sprintf("orders-service-%04d", n) }
 
 // start and tick are the times of records: a millisecond apart.
@@ -52,6 +52,7 @@ type contents struct {
 	ids    uint64            // made so far
 	step   int               // of the lives of short-lived topics, three each: the next one
 	topics []events.TopicRef // the lasting ones, and the short-lived one that is there
+	filled int               // groups that have committed, of a shape with Rows
 }
 
 // group is where a group's commits stand.
@@ -66,7 +67,12 @@ func newContents(shape Shape) *contents {
 	return &contents{shape: shape, random: rand.New(rand.NewPCG(1, 2))}
 }
 
-func (c *contents) done() bool { return c.events >= c.shape.Events }
+func (c *contents) done() bool {
+	if c.shape.Rows > 0 {
+		return c.filled == c.shape.groups()
+	}
+	return c.events >= c.shape.Events
+}
 
 // next returns the record after those it has returned. at is what the views are
 // before it.
@@ -87,8 +93,11 @@ func (c *contents) facts(at views.Checkpoint) []events.Fact {
 		return one(&events.DigestRecorded{Digest: at.Digest, At: at.Seq, SchemaVersion: at.SchemaVersion})
 	case len(c.topics) < topics:
 		return one(c.createTopic(Topic(len(c.topics))))
-	case len(c.groups) < groups:
+	case len(c.groups) < c.shape.groups():
 		return one(c.createGroup())
+	case c.shape.Rows > 0:
+		c.filled++
+		return c.commitOf(&c.groups[c.filled-1])
 	case c.step < 3*shortLived && c.events >= (c.step+1)*(c.shape.Events/(3*shortLived+1)):
 		return c.shortLived()
 	case c.seq%watermarksEvery == 0:
@@ -124,7 +133,10 @@ func (c *contents) createGroup() *events.GroupCreated {
 
 // commit commits the next partitions of a group, taken at random.
 func (c *contents) commit() []events.Fact {
-	g := &c.groups[c.random.IntN(len(c.groups))]
+	return c.commitOf(&c.groups[c.random.IntN(len(c.groups))])
+}
+
+func (c *contents) commitOf(g *group) []events.Fact {
 	facts := make([]events.Fact, c.shape.Offsets)
 	committed := make([]events.OffsetCommitted, c.shape.Offsets)
 	for i := range facts {

@@ -48,6 +48,8 @@ func (w *writer) run(ctx context.Context) error {
 	if err := w.tx.Begin(); err != nil {
 		return err
 	}
+	w.tx.BeginLoad()
+	defer w.tx.EndLoad()
 	for !w.done() {
 		if err := w.add(); err != nil {
 			return err

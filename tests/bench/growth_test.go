@@ -1,0 +1,262 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/metalog/metalog"
+	"github.com/metalog/metalog/internal/benchlog"
+)
+
+// rowCounts are how many offsets a store has that is measured as it grows.
+func rowCounts() []int {
+	if testing.Short() {
+		return []int{10_000}
+	}
+	return []int{10_000, 1_000_000, 10_000_000}
+}
+
+// rowsDir is the data directory of a store with so many offsets. Benchmarks commit
+// these offsets again, which leaves the number of rows as it is.
+func rowsDir(b *testing.B, rows int) string {
+	return benchlog.Dir(b, benchlog.Shape{Rows: rows})
+}
+
+func openRows(b *testing.B, rows int, opts metalog.Options) *metalog.Store {
+	b.Helper()
+	opts.Path, opts.SnapshotEvery, opts.OffsetsRetention, opts.MinFreeBytes = rowsDir(b, rows), -1, -1, -1
+	s, err := metalog.Open(b.Context(), opts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return s
+}
+
+const (
+	rowsOfGroup = 50 // offsets
+	rowTopics   = 40
+)
+
+// rowNames are of all groups and topics of a store with so many offsets. They are made
+// once: making one takes a tenth of the time of a read.
+type rowNames struct{ groups, topics []string }
+
+func namesFor(rows int) rowNames {
+	return rowNames{namesOf(rows/rowsOfGroup, benchlog.Group), namesOf(rowTopics, benchlog.Topic)}
+}
+
+func namesOf(n int, name func(int) string) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = name(i)
+	}
+	return names
+}
+
+// random is a group, and the topic and one of the partitions that it has offsets in.
+func (r rowNames) random(random *rand.Rand) (group, topic string, partition int32) {
+	n := random.IntN(len(r.groups))
+	return r.groups[n], r.topics[n%rowTopics], int32(random.IntN(rowsOfGroup))
+}
+
+// commitRandom commits so many offsets, each in a record of its own and taken at
+// random, from 64 clients at once, and tells how long each took. It ends earlier when
+// ctx is done.
+func commitRandom(ctx context.Context, b *testing.B, s *metalog.Store, rows, commits int) (took []time.Duration) {
+	const clients = 64
+	var next, offset atomic.Int64
+	offset.Store(time.Now().UnixMicro()) // above that of an earlier run
+	var working sync.WaitGroup
+	took = make([]time.Duration, commits)
+	names := namesFor(rows)
+	for client := range clients {
+		working.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(offset.Load()), uint64(client)))
+			for n := next.Add(1); n <= int64(commits) && ctx.Err() == nil; n = next.Add(1) {
+				group, topic, partition := names.random(random)
+				cmd := metalog.CommitOffsets{Group: group, Offsets: []metalog.OffsetCommit{{Topic: topic, Partition: partition, Offset: offset.Add(1)}}}
+				began := time.Now()
+				if _, err := s.Execute(b.Context(), cmd, metalog.CommandOptions{}); err != nil {
+					b.Error(err)
+					return
+				}
+				took[n-1] = time.Since(began)
+			}
+		})
+	}
+	working.Wait()
+	return took[:min(int(next.Load()), commits)]
+}
+
+// BenchmarkGrowthCommit is what a commit takes in a store of a size, with 64 clients:
+// with flushes as they come, and with none during the run. anon-MB is the most
+// anonymous memory meanwhile.
+func BenchmarkGrowthCommit(b *testing.B) {
+	never := metalog.Options{FlushInterval: time.Hour, MaxPendingBytes: math.MaxInt64}
+	for _, rows := range rowCounts() {
+		for name, opts := range map[string]metalog.Options{"flush=usual": {}, "flush=never": never} {
+			b.Run(fmt.Sprintf("rows=%d/%s", rows, name), func(b *testing.B) {
+				s := openRows(b, rows, opts)
+				peak := watchMemory(b)
+				b.ResetTimer()
+				took := commitRandom(b.Context(), b, s, rows, b.N)
+				b.StopTimer()
+				b.ReportMetric(peak(), "anon-MB")
+				b.ReportMetric(quantile(took, 0.5), "p50-ms")
+				b.ReportMetric(quantile(took, 0.99), "p99-ms")
+				b.ReportMetric(quantile(took, 0.999), "p999-ms")
+				b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "commits/s")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
+// BenchmarkGrowthOpen opens a store that was closed.
+func BenchmarkGrowthOpen(b *testing.B) {
+	for _, rows := range rowCounts() {
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
+			opts := metalog.Options{Path: rowsDir(b, rows), SnapshotEvery: -1, OffsetsRetention: -1, MinFreeBytes: -1}
+			for b.Loop() {
+				s, err := metalog.Open(b.Context(), opts)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				if err := s.Close(); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+		})
+	}
+}
+
+// readRows is the size of the store that reads are measured on.
+func readRows() int {
+	counts := rowCounts()
+	return counts[len(counts)/2]
+}
+
+// segmentsThere are what FindSegment finds: of partition 0 of the first topic, a
+// thousand offsets each.
+const segmentsThere = 1000
+
+func addSegments(b *testing.B, s *metalog.Store) {
+	b.Helper()
+	if _, err := s.GetSegment(b.Context(), benchlog.Topic(0), "s0"); err == nil {
+		return // by an earlier run
+	}
+	for n := range int64(segmentsThere) {
+		cmd := metalog.AddSegment{Topic: benchlog.Topic(0), SegmentInfo: metalog.SegmentInfo{
+			ID: fmt.Sprint("s", n), StartOffset: n * 1000, EndOffset: n*1000 + 999, Path: fmt.Sprintf("orders-00/0/%d.log", n),
+		}}
+		if _, err := s.AddSegment(b.Context(), cmd); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPointRead reads single entities in process, taken at random, while nobody
+// or 64 clients write.
+func BenchmarkPointRead(b *testing.B) {
+	rows := readRows()
+	names := namesFor(rows)
+	reads := map[string]func(*metalog.Store, *rand.Rand) error{
+		"offset": func(s *metalog.Store, random *rand.Rand) error {
+			group, topic, partition := names.random(random)
+			_, err := s.GetOffset(context.Background(), group, topic, partition)
+			return err
+		},
+		"topic": func(s *metalog.Store, random *rand.Rand) error {
+			_, err := s.GetTopic(context.Background(), names.topics[random.IntN(rowTopics)])
+			return err
+		},
+		"segment": func(s *metalog.Store, random *rand.Rand) error {
+			_, err := s.FindSegment(context.Background(), names.topics[0], 0, random.Int64N(segmentsThere*1000))
+			return err
+		},
+	}
+	for _, writers := range []string{"none", "64"} {
+		for _, readers := range []int{1, 2} {
+			for name, read := range reads {
+				b.Run(fmt.Sprintf("%s/readers=%d/writers=%s", name, readers, writers), func(b *testing.B) {
+					s := openRows(b, rows, metalog.Options{})
+					addSegments(b, s)
+					if writers != "none" {
+						defer writeMeanwhile(b, s, rows)()
+					} else {
+						b.ReportAllocs()
+					}
+					b.ResetTimer()
+					readAll(b, s, readers, read)
+					b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "reads/s")
+				})
+			}
+		}
+	}
+}
+
+// readAll does b.N reads from so many goroutines.
+func readAll(b *testing.B, s *metalog.Store, readers int, read func(*metalog.Store, *rand.Rand) error) {
+	var reading sync.WaitGroup
+	for reader := range readers {
+		reading.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(reader)))
+			for n := reader; n < b.N; n += readers {
+				if err := read(s, random); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	reading.Wait()
+	b.StopTimer()
+}
+
+// writeMeanwhile commits offsets until stop, which reports the writers' p99.
+func writeMeanwhile(b *testing.B, s *metalog.Store, rows int) (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
+	var took []time.Duration
+	var writing sync.WaitGroup
+	writing.Go(func() { took = commitRandom(ctx, b, s, rows, 10_000_000) })
+	return func() {
+		cancel()
+		writing.Wait()
+		b.ReportMetric(quantile(took, 0.99), "writers-p99-ms")
+		b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "commits/s")
+	}
+}
+
+// BenchmarkList lists the offsets of a topic, a fortieth of all: 250,000 of 10,000,000.
+func BenchmarkList(b *testing.B) {
+	for _, rows := range rowCounts() {
+		b.Run(fmt.Sprintf("rows=%d", rows/rowTopics), func(b *testing.B) {
+			s := openRows(b, rows, metalog.Options{})
+			peak := watchMemory(b)
+			b.ReportAllocs()
+			listed := 0
+			for b.Loop() {
+				list, err := s.ListTopicOffsets(b.Context(), benchlog.Topic(0))
+				if err != nil {
+					b.Fatal(err)
+				}
+				listed += len(list)
+			}
+			b.ReportMetric(peak(), "anon-MB")
+			b.ReportMetric(float64(listed)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}

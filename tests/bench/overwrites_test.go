@@ -1,0 +1,135 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/uuid"
+	"go.etcd.io/bbolt"
+
+	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/benchlog"
+	"github.com/metalog/metalog/projector"
+	"github.com/metalog/metalog/views"
+)
+
+// Of BenchmarkGrowthFile.
+const (
+	overwriteGroups = 1000
+	overwriteFlush  = 60_000 // commits between flushes: about a second of them
+	commandEvery    = 10     // commits: one has a command id
+)
+
+// BenchmarkGrowthFile commits 50,000 offsets again and again, b.N times in all, with
+// flushes as a busy store has them, and compares the views' file with one that holds
+// the same and nothing else. A day's worth is -benchtime 20000000x.
+func BenchmarkGrowthFile(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "views.db")
+	db, err := views.Open(views.Options{Path: path})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := &overwriter{b: b, tx: db.Writer(), random: rand.New(rand.NewPCG(1, 2))}
+	if err := w.tx.Begin(); err != nil {
+		b.Fatal(err)
+	}
+	w.begin()
+	for n := range b.N {
+		w.commit()
+		if n%overwriteFlush == 0 {
+			if err := w.tx.Save(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.StopTimer()
+	if err := w.tx.Save(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
+	}
+	size, compacted := fileMB(b, path), compactedMB(b, path)
+	b.ReportMetric(size, "MB")
+	b.ReportMetric(compacted, "compacted-MB")
+	b.ReportMetric(size/compacted, "ratio")
+}
+
+// overwriter applies records that are in no log.
+type overwriter struct {
+	b      *testing.B
+	tx     *views.Tx
+	random *rand.Rand
+	topic  events.TopicRef
+}
+
+func (w *overwriter) begin() {
+	w.topic = events.TopicRef{Name: "orders", ID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8057")}
+	w.apply("", &events.EpochStarted{LogID: w.topic.ID, Epoch: 1, CommandWindow: 262_144})
+	w.apply("", &events.TopicCreated{TopicRef: w.topic, Partitions: rowsOfGroup, ReplicationFactor: 1})
+	for n := range overwriteGroups {
+		w.apply("", &events.GroupCreated{GroupRef: w.group(n), GroupInfo: events.GroupInfo{State: events.GroupEmpty}})
+	}
+}
+
+// group is numbered by the seq of its record, as groups are.
+func (w *overwriter) group(n int) events.GroupRef {
+	return events.GroupRef{ID: benchlog.Group(n), GroupID: uint64(n) + 3}
+}
+
+func (w *overwriter) commit() {
+	group, id := w.group(w.random.IntN(overwriteGroups)), ""
+	seq := w.tx.Seq() + 1
+	if seq%commandEvery == 0 {
+		id = fmt.Sprintf("command-%d", seq)
+	}
+	w.apply(id, &events.OffsetCommitted{
+		OffsetRef: events.OffsetRef{
+			Group: group.ID, GroupID: group.GroupID, Topic: w.topic.Name, TopicID: w.topic.ID, Partition: int32(w.random.IntN(rowsOfGroup)),
+		},
+		OffsetInfo: events.OffsetInfo{Offset: int64(seq)},
+	})
+}
+
+func (w *overwriter) apply(id string, event events.Event) {
+	seq := w.tx.Seq() + 1
+	rec := &events.Record{Seq: seq, Time: events.Time(seq), Facts: []events.Fact{{Event: event, Cause: events.NoCause}}}
+	if id != "" {
+		rec.Meta.CommandID, rec.Meta.CommandHash = id, make([]byte, 32)
+	}
+	if err := projector.Apply(w.tx, rec); err != nil {
+		w.b.Fatal(err)
+	}
+}
+
+func fileMB(b *testing.B, path string) float64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return float64(info.Size()) / 1e6
+}
+
+// compactedMB is the size of a copy that bbolt has compacted.
+func compactedMB(b *testing.B, path string) float64 {
+	from, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer from.Close()
+	to, err := bbolt.Open(path+".compacted", 0o600, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	to.AllocSize = os.Getpagesize() // no more than it needs
+	if err := bbolt.Compact(to, from, 64<<10); err != nil {
+		b.Fatal(err)
+	}
+	if err := to.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return fileMB(b, path+".compacted")
+}
