@@ -28,7 +28,7 @@ func BenchmarkCommitOffsets(b *testing.B) {
 				for pb.Next() {
 					n := next.Add(1)
 					for i := range offsets {
-						offsets[i] = metalog.OffsetCommit{Topic: "t", Partition: int32((n + int64(i)) % 50), Offset: n}
+						offsets[i] = metalog.OffsetCommit{Topic: "t", Partition: int32((n/1000 + int64(i)) % 50), Offset: n}
 					}
 					cmd := metalog.CommitOffsets{Group: fmt.Sprint("g", n*7919%1000), Offsets: offsets}
 					if _, err := s.CommitOffsets(b.Context(), cmd); err != nil {

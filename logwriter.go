@@ -1,6 +1,8 @@
 package metalog
 
 import (
+	"time"
+
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
 	"github.com/metalog/metalog/views"
@@ -25,6 +27,7 @@ type logWriter struct {
 func (w *logWriter) run() {
 	for g := range w.in {
 		w.commit(g)
+		g.answered = time.Now()
 		w.idle <- g
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,9 +19,10 @@ import (
 // for them. A request without a record waits too: its answer was decided on rows
 // that may not be durable yet.
 type group struct {
-	frames  *eventlog.Group
-	state   *views.State // after the last record
-	waiting []*request
+	frames   *eventlog.Group
+	state    *views.State // after the last record
+	waiting  []*request
+	answered time.Time // when the log writer was done with it
 }
 
 // sequencer decides all commands, one after the other, in one goroutine that
@@ -47,6 +49,9 @@ type sequencer struct {
 	last     events.Time // of the last record
 	behind   bool        // the clock is behind last
 	flushDue bool        // rows have waited for longer than flushEvery
+
+	handedOver int // requests of the group that the log writer has
+	enough     int // requests that make the open group worth handing over; 0: not known yet, see half
 
 	// Of the command that is decided, to be used again by the next.
 	decision decision
@@ -75,6 +80,7 @@ func (s *sequencer) run() {
 			s.handle(req)
 			s.gather()
 		case spare := <-idle:
+			s.meet(spare)
 			s.handOver(spare)
 		case <-ticker.C:
 			s.flushDue = s.tx.PendingBytes() > 0
@@ -95,10 +101,11 @@ func (s *sequencer) full() bool {
 	return len(s.open.waiting) >= maxGroupRequests || s.open.frames.Bytes() >= maxGroupBytes
 }
 
-// gather takes what is in the queue already before the group may be handed over:
-// a larger group costs the log hardly more than a small one.
+// gather takes what is in the queue already, before the group may be handed over: a
+// larger group costs the log hardly more than a small one. It ends when the log is idle
+// and the group is half of all.
 func (s *sequencer) gather() {
-	for !s.full() {
+	for !s.full() && (len(s.idle) == 0 || !s.half()) {
 		select {
 		case req, ok := <-s.queue:
 			if !ok {
@@ -108,6 +115,29 @@ func (s *sequencer) gather() {
 		default:
 			return
 		}
+	}
+}
+
+// half reports, once the log is idle, whether the open group has half of all callers: of
+// those who waited in it when the log became idle, and of those who were answered then.
+// So halves take turns, and one is decided while the other one is synced. Else nearly all
+// would end up in one group, and the log would stand still while that gathers.
+func (s *sequencer) half() bool {
+	if s.enough == 0 {
+		s.enough = max(1, (s.handedOver+len(s.open.waiting))/2)
+	}
+	return len(s.open.waiting) >= s.enough
+}
+
+// meetFor bounds how long a group is held back for more: half of what a sync takes.
+const meetFor = 50 * time.Microsecond
+
+// meet waits a moment for those who have just been answered: as a rule they come again,
+// and are on their way.
+func (s *sequencer) meet(last *group) {
+	for end := last.answered.Add(meetFor); !s.half() && !s.full() && time.Now().Before(end); {
+		runtime.Gosched()
+		s.gather()
 	}
 }
 
@@ -126,6 +156,7 @@ func (s *sequencer) handOver(spare *group) {
 		s.fail(err)
 	}
 	s.open.state, s.flushDue = state, false
+	s.handedOver, s.enough = len(s.open.waiting), 0
 	s.out <- s.open
 	s.open = spare
 	s.open.frames.Reset(s.head)

@@ -63,9 +63,15 @@ func (osDisk) fill(path string, from, to int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteAt(make([]byte, to-from), from)
+	for from < to && err == nil {
+		var n int
+		n, err = file.WriteAt(zeros[:min(int64(len(zeros)), to-from)], from)
+		from += int64(n)
+	}
 	return errors.Join(err, file.Close())
 }
+
+var zeros [minAhead]byte
 
 func (osDisk) truncate(path string, size int64) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)

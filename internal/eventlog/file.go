@@ -160,7 +160,7 @@ func (f *File) write(g *Group, st, next *state) error {
 // was written, within these bounds.
 const (
 	minAhead = 64 << 10
-	maxAhead = 1 << 20
+	maxAhead = 256 << 10
 )
 
 // fillAhead sees to it that the next bytes overwrite zeros in place of making the file
