@@ -175,6 +175,14 @@ func (c DeleteTopic) decide(d *decision) error {
 	}
 	deleted := &events.TopicDeleted{TopicRef: refOf(topic)}
 	root := d.emit(deleted)
+	if !d.plan {
+		// What takes several records anyway begins with a short one, so that the topic is
+		// unreachable at once, and nobody else waits long.
+		deleted.Purging, err = d.view.MoreBelowTopic(topic.ID, events.MaxRecordEvents-1)
+		if err != nil || deleted.Purging {
+			return err
+		}
+	}
 	deleted.Purging, err = d.cascade(root, belowTopic(d.view, refOf(topic)))
 	if d.plan && deleted.Purging {
 		d.derive(root, &events.TopicPurged{TopicRef: refOf(topic)})

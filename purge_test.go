@@ -309,6 +309,9 @@ func checkLargeCascade(t *testing.T, s *storetest.Store, begun metalog.Result, p
 	if len(records) < 2 {
 		t.Errorf("it took %d records", len(records))
 	}
+	if n := records[begun.Seq]; plan[0].Type == "TopicDeleted" && n != 1 {
+		t.Errorf("the topic is gone with a record of %d events", n)
+	}
 	for seq, n := range records {
 		if n > events.MaxRecordEvents {
 			t.Errorf("record %d has %d events", seq, n)

@@ -94,6 +94,20 @@ func (r *Reader) reachable(topic uuid.UUID) (bool, error) { return r.has(topicKe
 // HasTopic reports whether there is a topic of that id.
 func (r *Reader) HasTopic(id uuid.UUID) (bool, error) { return r.reachable(id) }
 
+// MoreBelowTopic reports whether more than so many rows hang on a topic: of its
+// segments and of offsets in it, the children of which there may be many. It decodes
+// none.
+func (r *Reader) MoreBelowTopic(id uuid.UUID, limit int) (bool, error) {
+	for _, children := range []bucket{bucketSegments, bucketOffsetsByTopic} {
+		for _, err := range r.scan(children.key().uuid(id)) {
+			if limit--; err != nil || limit < 0 {
+				return err == nil, err
+			}
+		}
+	}
+	return false, nil
+}
+
 // names finds the names that rows without names hang on. Rows come in order of
 // what they hang on, so the last answer is kept.
 type names struct {
