@@ -8,6 +8,7 @@ import (
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/inbox"
 	"github.com/metalog/metalog/internal/natsdial"
 	"github.com/metalog/metalog/internal/wire"
 )
@@ -40,9 +41,10 @@ type Client struct {
 	metalog.Commands
 	reads
 
-	nc   *nats.Conn
-	url  string // as messages show it: without a password
-	opts Options
+	nc    *nats.Conn
+	inbox *inbox.Inbox // of answers
+	url   string       // as messages show it: without a password
+	opts  Options
 }
 
 var _ metalog.MetadataStore = (*Client)(nil)
@@ -69,7 +71,10 @@ func Connect(ctx context.Context, address string, opts Options) (*Client, error)
 	c.nc, err = nats.Connect(address, connect...)
 	switch {
 	case err == nil:
-		return c, nil
+		if c.inbox, err = inbox.Open(c.nc); err == nil {
+			return c, nil
+		}
+		c.nc.Close()
 	case natsdial.Refused(err):
 		return nil, natsdial.Refusal(address, err)
 	}

@@ -32,7 +32,7 @@ func (c *Client) Execute(ctx context.Context, cmd metalog.Command, opts metalog.
 	if err := ctx.Err(); err != nil {
 		return result, events.Errorf(events.CodeUnavailable, "%s was not sent: %w", cmd.Op(), err)
 	}
-	answer, err := c.nc.RequestMsgWithContext(ctx, msg)
+	answer, err := c.inbox.Ask(ctx, msg)
 	if err != nil {
 		return result, c.commandError(cmd.Op(), err)
 	}
