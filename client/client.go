@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -45,6 +47,10 @@ type Client struct {
 	inbox *inbox.Inbox // of answers
 	url   string       // as messages show it: without a password
 	opts  Options
+
+	maxBatch  atomic.Int64 // how many commands the server takes in one request
+	gatherers sync.Map     // operation: *gatherer
+	patience  time.Duration
 }
 
 var _ metalog.MetadataStore = (*Client)(nil)
@@ -56,7 +62,7 @@ var _ metalog.MetadataStore = (*Client)(nil)
 // until then requests are ErrUnavailable.
 func Connect(ctx context.Context, address string, opts Options) (*Client, error) {
 	opts = opts.withDefaults()
-	c := &Client{url: natsdial.Redacted(address), opts: opts}
+	c := &Client{url: natsdial.Redacted(address), opts: opts, patience: patience}
 	c.Commands = metalog.Commands{Executor: c}
 	c.reads = reads{c: c}
 	connect := append([]nats.Option{

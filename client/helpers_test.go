@@ -61,12 +61,7 @@ func startNATS(t testing.TB) *natsserver.Server {
 // serve answers requests for a store.
 func serve(t testing.TB, store *metalog.Store, server *natsserver.Server, opts service.Options) {
 	t.Helper()
-	nc, err := nats.Connect(server.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	api, err := service.Start(store, nc, opts)
+	api, err := service.Start(store, connectNATS(t, server), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +70,17 @@ func serve(t testing.TB, store *metalog.Store, server *natsserver.Server, opts s
 			t.Error(err)
 		}
 	})
+}
+
+// connectNATS connects without a client.
+func connectNATS(t testing.TB, server *natsserver.Server) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(server.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
 }
 
 func connect(t testing.TB, server *natsserver.Server, opts client.Options) *client.Client {
