@@ -276,19 +276,30 @@ func TestGatheredCallersGiveUp(t *testing.T) {
 
 // silent is a server that takes batches, answers what comes alone, and is silent
 // about batches.
-func silent(t *testing.T, server *natsserver.Server) (batches chan *nats.Msg) {
+type silent struct {
+	batches chan *nats.Msg
+	deaf    atomic.Bool  // to what comes alone, too
+	unheard atomic.Int64 // commands that were not answered
+}
+
+func serveSilence(t *testing.T, server *natsserver.Server) *silent {
 	t.Helper()
-	batches = make(chan *nats.Msg, 100)
+	s := &silent{batches: make(chan *nats.Msg, 1000)}
 	respond(t, server, func(m *nats.Msg) {
-		if m.Header.Get(wire.HeaderBatch) != "" {
-			batches <- m
+		if n, err := strconv.Atoi(m.Header.Get(wire.HeaderBatch)); err == nil {
+			s.unheard.Add(int64(n))
+			s.batches <- m
+			return
+		}
+		if s.deaf.Load() {
+			s.unheard.Add(1)
 			return
 		}
 		if err := m.RespondMsg(&nats.Msg{Header: wire.BatchHeader(100), Data: []byte(`{"seq":1,"time":"2026-01-02T03:04:05Z","events":1}`)}); err != nil {
 			t.Error(err)
 		}
 	})
-	return batches
+	return s
 }
 
 // learn has the client learn what the server takes.
@@ -314,28 +325,26 @@ func many(ctx context.Context, c *client.Client, goroutines int) []error {
 	return errs
 }
 
-// TestLostAnswer: the answer to a batch never comes. Its callers end with their
-// contexts, and do not know what became of their commands; what gathers meanwhile
-// does not wait for them.
+// TestLostAnswer: answers never come. The callers end with their contexts, and do not
+// know what became of their commands; what comes meanwhile does not wait for them.
 func TestLostAnswer(t *testing.T) {
 	server := startNATS(t)
-	sent := silent(t, server)
+	silence := serveSilence(t, server)
 	c := connect(t, server, client.Options{})
 	c.SetPatience(time.Microsecond)
 	learn(t, c)
+	silence.deaf.Store(true)
 	ctx, cancel := context.WithCancel(t.Context())
-	lost := make(chan struct{})
-	go func() {
-		for range 4 { // more than wait for an answer before others gather
-			<-sent
-		}
-		close(lost)
-	}()
-	go func() { <-lost; cancel() }()
-	for _, err := range many(ctx, c, 64) {
-		unsent := errors.Is(err, metalog.ErrUnavailable) && strings.Contains(err.Error(), "was not sent")
-		if !unsent && !errors.Is(err, metalog.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v, want outcome unknown, or not sent", err)
+	ended := make(chan []error)
+	const callers = 32
+	go func() { ended <- many(ctx, c, callers) }()
+	await(func() bool { return silence.unheard.Load() == callers })
+	silence.deaf.Store(false)
+	learn(t, c)
+	cancel()
+	for _, err := range <-ended {
+		if !errors.Is(err, metalog.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want outcome unknown", err)
 		}
 	}
 	if waiting, underWay := c.Gathered(commitOp); waiting != 0 || underWay != 0 {
@@ -352,7 +361,7 @@ func TestUnreadableBatchAnswer(t *testing.T) {
 	}
 	for name, body := range map[string][]byte{"nonsense": []byte("<html>"), "too few outcomes": short} {
 		server := startNATS(t)
-		sent := silent(t, server)
+		sent := serveSilence(t, server).batches
 		c := connect(t, server, client.Options{})
 		learn(t, c)
 		stop := make(chan struct{})
