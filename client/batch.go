@@ -19,21 +19,21 @@ var errNoBatches = errors.New("the server takes no such batch")
 // sendBatch sends orders in one message. done is told their outcomes, or an error
 // that is of each of them.
 func (c *Client) sendBatch(op string, b *batch, done func([]metalog.Outcome, error)) error {
-	bodies := make([][]byte, len(b.orders))
+	orders := make([]wire.Order, len(b.orders))
 	for i, o := range b.orders {
-		bodies[i] = o.body
+		orders[i] = o.encoded
 	}
-	data, err := wire.EncodeBatch(bodies)
+	data, err := wire.EncodeBatch(orders)
 	if err != nil {
 		return err
 	}
-	msg := &nats.Msg{Subject: wire.Subject(c.opts.Cluster, op), Header: wire.BatchHeader(len(bodies)), Data: data}
+	msg := &nats.Msg{Subject: wire.Subject(c.opts.Cluster, op), Header: wire.BatchHeader(len(orders)), Data: data}
 	b.forget, err = c.inbox.Send(msg, func(answer *nats.Msg, err error) {
 		if err != nil {
 			done(nil, c.commandError(op, err))
 			return
 		}
-		done(c.outcomes(op, answer, len(bodies)))
+		done(c.outcomes(op, answer, len(orders)))
 	})
 	if err != nil {
 		return c.commandError(op, err)

@@ -22,13 +22,13 @@ func (c *Client) Gathered(op string) (waiting, underWay int) {
 
 // ExecuteInBatch does a command in a batch of its own.
 func (c *Client) ExecuteInBatch(ctx context.Context, cmd metalog.Command, opts metalog.CommandOptions) (metalog.Result, error) {
-	body, err := wire.EncodeOrder(cmd, opts)
+	encoded, err := wire.EncodeOrder(cmd, opts)
 	if err != nil {
 		return metalog.Result{}, err
 	}
 	var outcome metalog.Outcome
 	told := make(chan error, 1)
-	err = c.sendBatch(cmd.Op(), &batch{orders: []*order{{body: body}}}, func(outcomes []metalog.Outcome, err error) {
+	err = c.sendBatch(cmd.Op(), &batch{orders: []*order{{encoded: encoded}}}, func(outcomes []metalog.Outcome, err error) {
 		if err == nil {
 			outcome = outcomes[0]
 		}

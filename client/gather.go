@@ -47,8 +47,8 @@ type gatherer struct {
 
 // order is a command that is gathered.
 type order struct {
-	body []byte
-	turn chan turn // room for one: whoever has it told something has taken it before
+	encoded wire.Order
+	turn    chan turn // room for one: whoever has it told something has taken it before
 
 	outcome metalog.Outcome // set before it is told that it is answered
 	batch   *batch          // that it was sent in; guarded by gatherer.mu
@@ -80,11 +80,11 @@ func newGatherer(c *Client, op string) *gatherer {
 
 // execute does a command, in a message with others or alone.
 func (g *gatherer) execute(ctx context.Context, cmd metalog.Command, opts metalog.CommandOptions) (metalog.Result, error) {
-	body, err := wire.EncodeOrder(cmd, opts)
-	if err != nil || len(body) > maxOrderBytes {
+	encoded, err := wire.EncodeOrder(cmd, opts)
+	if err != nil || encoded.Bytes() > maxOrderBytes {
 		return g.c.executeAlone(ctx, cmd, opts)
 	}
-	o := &order{body: body, turn: make(chan turn, 1)}
+	o := &order{encoded: encoded, turn: make(chan turn, 1)}
 	g.join(o)
 	for {
 		select {
@@ -165,9 +165,9 @@ func (g *gatherer) take() *batch {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := 1
-	size -= len(g.waiting[0].body)
-	for n < min(count, len(g.waiting)) && len(g.waiting[n].body) <= size {
-		size -= len(g.waiting[n].body)
+	size -= g.waiting[0].encoded.Bytes()
+	for n < min(count, len(g.waiting)) && g.waiting[n].encoded.Bytes() <= size {
+		size -= g.waiting[n].encoded.Bytes()
 		n++
 	}
 	b := &batch{orders: slices.Clone(g.waiting[:n]), wanted: n}

@@ -651,11 +651,11 @@ func TestPermissionsHoldForBatches(t *testing.T) {
 		}
 	}
 	// A batch of another operation is none of this one.
-	body, err := wire.EncodeOrder(metalog.DeleteGroup{ID: "g"}, metalog.CommandOptions{})
+	order, err := wire.EncodeOrder(metalog.DeleteGroup{ID: "g"}, metalog.CommandOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := wire.EncodeBatch([][]byte{body})
+	data, err := wire.EncodeBatch([]wire.Order{order})
 	if err != nil {
 		t.Fatal(err)
 	}

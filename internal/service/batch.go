@@ -86,7 +86,7 @@ func (s *Service) executeBatch(op string, store *metalog.Store, body []byte, n i
 	outcomes := make([]metalog.Outcome, n)
 	orders, places := make([]metalog.Order, 0, n), make([]int, 0, n)
 	for i := range encoded {
-		order, err := wire.DecodeOrder(op, encoded[i])
+		order, err := encoded[i].Decode(op)
 		if err != nil {
 			outcomes[i].Err = err
 			continue

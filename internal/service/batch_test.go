@@ -20,7 +20,7 @@ import (
 // batchOf makes a request of several commands.
 func batchOf(t *testing.T, cmds ...metalog.Command) *nats.Msg {
 	t.Helper()
-	var orders [][]byte
+	var orders []wire.Order
 	for _, cmd := range cmds {
 		order, err := wire.EncodeOrder(cmd, metalog.CommandOptions{})
 		if err != nil {

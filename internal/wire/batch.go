@@ -17,47 +17,71 @@ const HeaderBatch = "Metalog-Batch"
 // MaxBatch is the most commands that a server takes in one request.
 const MaxBatch = 512
 
-// Order is a command in a batch, with what a request has in its headers.
+// Order is a command in a batch.
 type Order struct {
-	Command    []byte           `cbor:"1,keyasint"` // by metalog.EncodeCommand
-	ID         string           `cbor:"2,keyasint,omitempty"`
-	Actor      string           `cbor:"3,keyasint,omitempty"`
-	Reason     string           `cbor:"4,keyasint,omitempty"`
-	IfRevision *uint64          `cbor:"5,keyasint,omitempty"`
-	Cause      *events.Position `cbor:"6,keyasint,omitempty"`
+	Options []byte // encoded orderOptions; empty: none of them
+	Command []byte // by metalog.EncodeCommand
+}
+
+// Bytes is how many bytes it has.
+func (o Order) Bytes() int { return len(o.Options) + len(o.Command) }
+
+// orderOptions is what a request has in its headers.
+type orderOptions struct {
+	ID         string           `cbor:"1,keyasint,omitempty"`
+	Actor      string           `cbor:"2,keyasint,omitempty"`
+	Reason     string           `cbor:"3,keyasint,omitempty"`
+	IfRevision *uint64          `cbor:"4,keyasint,omitempty"`
+	Cause      *events.Position `cbor:"5,keyasint,omitempty"`
 }
 
 // EncodeOrder encodes a command as it stands in a batch.
-func EncodeOrder(cmd metalog.Command, opts metalog.CommandOptions) ([]byte, error) {
-	body, err := metalog.EncodeCommand(cmd)
-	if err != nil {
-		return nil, err
+func EncodeOrder(cmd metalog.Command, opts metalog.CommandOptions) (o Order, err error) {
+	if opts != (metalog.CommandOptions{}) {
+		o.Options, err = events.Marshal(orderOptions{ID: opts.ID, Actor: opts.Actor, Reason: opts.Reason, IfRevision: opts.IfRevision, Cause: opts.Cause})
+		if err != nil {
+			return o, err
+		}
 	}
-	return events.Marshal(Order{Command: body, ID: opts.ID, Actor: opts.Actor, Reason: opts.Reason, IfRevision: opts.IfRevision, Cause: opts.Cause})
+	o.Command, err = metalog.EncodeCommand(cmd)
+	return o, err
 }
 
-// DecodeOrder reads what EncodeOrder wrote for an operation.
-func DecodeOrder(op string, body []byte) (order metalog.Order, err error) {
-	var o Order
-	if err := events.Unmarshal(body, &o); err != nil {
-		return order, events.Errorf(events.CodeInvalid, "%s: not a command of a batch: %w; client and server may differ in version", op, err)
+// Decode reads what EncodeOrder wrote for an operation.
+func (o Order) Decode(op string) (order metalog.Order, err error) {
+	if len(o.Options) > 0 {
+		var opts orderOptions
+		if err := events.Unmarshal(o.Options, &opts); err != nil {
+			return order, events.Errorf(events.CodeInvalid, "%s: not the options of a command: %w; client and server may differ in version", op, err)
+		}
+		order.Options = metalog.CommandOptions{ID: opts.ID, IfRevision: opts.IfRevision, Actor: opts.Actor, Cause: opts.Cause, Reason: opts.Reason}
 	}
-	order.Options = metalog.CommandOptions{ID: o.ID, IfRevision: o.IfRevision, Actor: o.Actor, Cause: o.Cause, Reason: o.Reason}
 	order.Command, err = metalog.DecodeCommand(op, o.Command)
 	return order, err
 }
 
-// EncodeBatch puts encoded orders together. What one has wrong is no matter of the
-// others: each is read by itself.
-func EncodeBatch(orders [][]byte) ([]byte, error) { return events.Marshal(orders) }
+// EncodeBatch puts orders together. What one has wrong is no matter of the others:
+// each is read by itself.
+func EncodeBatch(orders []Order) ([]byte, error) {
+	parts := make([][]byte, 0, 2*len(orders))
+	for _, o := range orders {
+		parts = append(parts, o.Options, o.Command)
+	}
+	return events.Marshal(parts)
+}
 
 // DecodeBatch takes a batch of so many orders apart.
-func DecodeBatch(body []byte, of int) (orders [][]byte, err error) {
-	if err := events.Unmarshal(body, &orders); err != nil {
+func DecodeBatch(body []byte, of int) ([]Order, error) {
+	var parts [][]byte
+	if err := events.Unmarshal(body, &parts); err != nil {
 		return nil, events.Errorf(events.CodeInvalid, "the body is not a batch of commands: %w", err)
 	}
-	if len(orders) != of {
-		return nil, events.Errorf(events.CodeInvalid, "header %s: the batch has %d commands, not %d", HeaderBatch, len(orders), of)
+	if len(parts) != 2*of {
+		return nil, events.Errorf(events.CodeInvalid, "header %s: the batch has %d commands, not %d", HeaderBatch, len(parts)/2, of)
+	}
+	orders := make([]Order, of)
+	for i := range orders {
+		orders[i] = Order{Options: parts[2*i], Command: parts[2*i+1]}
 	}
 	return orders, nil
 }

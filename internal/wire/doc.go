@@ -13,7 +13,7 @@
 //
 // Commands of one operation may come in one message, a batch: on the operation's own
 // subject, with HeaderBatch, which says how many there are. The body is CBOR: a list of
-// byte strings, each an Order. The answer is a list of as many Outcomes, in the same
+// byte strings, two for each Order. The answer is a list of as many Outcomes, in the same
 // order, or the error of a request that is no batch, of which nothing was done. Each
 // answer to a command has HeaderBatch too, with the number that the server takes in
 // one message; a server whose answers do not have it takes no batches. The form of
