@@ -57,12 +57,7 @@ func (s *Store) Execute(ctx context.Context, cmd Command, opts CommandOptions) (
 	if err := s.enqueue(ctx, req); err != nil {
 		return Result{}, err
 	}
-	select {
-	case <-req.done:
-		return req.outcome()
-	case <-ctx.Done():
-		return req.giveUp(ctx)
-	}
+	return req.wait(ctx)
 }
 
 func newRequest(cmd Command, opts CommandOptions) (*request, error) {
@@ -100,6 +95,15 @@ func (s *Store) enqueue(ctx context.Context, req *request) error {
 		return nil
 	case <-ctx.Done():
 		return events.Errorf(events.CodeUnavailable, "%s was not done: %w", req.cmd.Op(), ctx.Err())
+	}
+}
+
+func (r *request) wait(ctx context.Context) (Result, error) {
+	select {
+	case <-r.done:
+		return r.outcome()
+	case <-ctx.Done():
+		return r.giveUp(ctx)
 	}
 }
 

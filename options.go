@@ -82,8 +82,8 @@ type Options struct {
 	Needed func() uint64
 
 	// Throttle, if not nil, is called before each command of [HighRateOps] is
-	// taken, and may hold it up: as when whoever follows the log is too far
-	// behind. Its error is the command's, which is then not done; it has to return
+	// taken, once for those of an ExecuteAll, and may hold it up: as when whoever
+	// follows the log is too far behind. Its error is the command's, which is then not done; it has to return
 	// when ctx is done. It is called from many goroutines.
 	Throttle func(ctx context.Context) error
 

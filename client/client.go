@@ -2,12 +2,15 @@ package client
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/inbox"
 	"github.com/metalog/metalog/internal/natsdial"
 	"github.com/metalog/metalog/internal/wire"
 )
@@ -40,9 +43,14 @@ type Client struct {
 	metalog.Commands
 	reads
 
-	nc   *nats.Conn
-	url  string // as messages show it: without a password
-	opts Options
+	nc    *nats.Conn
+	inbox *inbox.Inbox // of answers
+	url   string       // as messages show it: without a password
+	opts  Options
+
+	maxBatch  atomic.Int64 // how many commands the server takes in one request
+	gatherers sync.Map     // operation: *gatherer
+	patience  time.Duration
 }
 
 var _ metalog.MetadataStore = (*Client)(nil)
@@ -54,7 +62,7 @@ var _ metalog.MetadataStore = (*Client)(nil)
 // until then requests are ErrUnavailable.
 func Connect(ctx context.Context, address string, opts Options) (*Client, error) {
 	opts = opts.withDefaults()
-	c := &Client{url: natsdial.Redacted(address), opts: opts}
+	c := &Client{url: natsdial.Redacted(address), opts: opts, patience: patience}
 	c.Commands = metalog.Commands{Executor: c}
 	c.reads = reads{c: c}
 	connect := append([]nats.Option{
@@ -69,7 +77,10 @@ func Connect(ctx context.Context, address string, opts Options) (*Client, error)
 	c.nc, err = nats.Connect(address, connect...)
 	switch {
 	case err == nil:
-		return c, nil
+		if c.inbox, err = inbox.Open(c.nc); err == nil {
+			return c, nil
+		}
+		c.nc.Close()
 	case natsdial.Refused(err):
 		return nil, natsdial.Refusal(address, err)
 	}

@@ -310,3 +310,18 @@ func TestActorOfTheClient(t *testing.T) {
 		t.Errorf("actors %s", got)
 	}
 }
+
+// TestClosedMeanwhile: a command that was sent may be done, a read is not.
+func TestClosedMeanwhile(t *testing.T) {
+	for name, want := range map[string]error{"read": metalog.ErrUnavailable, "command": metalog.ErrOutcomeUnknown} {
+		server := startNATS(t)
+		c := connect(t, server, client.Options{})
+		respond(t, server, func(*nats.Msg) { c.Close() })
+		if err := calls[name](t.Context(), c); !errors.Is(err, want) {
+			t.Errorf("%s: error %v, want %v", name, err, want)
+		}
+		if err := calls[name](t.Context(), c); !errors.Is(err, metalog.ErrUnavailable) {
+			t.Errorf("%s on a closed client: error %v, want unavailable", name, err)
+		}
+	}
+}

@@ -17,8 +17,25 @@ import (
 )
 
 // Execute implements [metalog.Writer]. Once the command is sent, no answer means
-// ErrOutcomeUnknown.
+// ErrOutcomeUnknown. Commands of one operation that are given from many goroutines
+// at once share messages.
 func (c *Client) Execute(ctx context.Context, cmd metalog.Command, opts metalog.CommandOptions) (metalog.Result, error) {
+	if opts.Actor == "" {
+		opts.Actor = c.opts.Actor
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return metalog.Result{}, unsent(cmd.Op(), err)
+	}
+	if c.maxBatch.Load() > 1 {
+		return c.gathererOf(cmd.Op()).execute(ctx, cmd, opts)
+	}
+	return c.executeAlone(ctx, cmd, opts)
+}
+
+// executeAlone does a command by a request of its own.
+func (c *Client) executeAlone(ctx context.Context, cmd metalog.Command, opts metalog.CommandOptions) (metalog.Result, error) {
 	var result metalog.Result
 	body, err := encodeCommand(cmd)
 	if err != nil {
@@ -27,18 +44,14 @@ func (c *Client) Execute(ctx context.Context, cmd metalog.Command, opts metalog.
 	msg := nats.NewMsg(wire.Subject(c.opts.Cluster, cmd.Op()))
 	msg.Data = body
 	c.setOptions(msg.Header, opts)
-	ctx, cancel := c.bounded(ctx)
-	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return result, events.Errorf(events.CodeUnavailable, "%s was not sent: %w", cmd.Op(), err)
-	}
-	answer, err := c.nc.RequestMsgWithContext(ctx, msg)
+	answer, err := c.inbox.Ask(ctx, msg)
 	if err != nil {
 		return result, c.commandError(cmd.Op(), err)
 	}
+	c.noteBatches(answer.Header)
 	err = decode(answer.Header, answer.Data, &result)
 	if errors.Is(err, errUnreadable) {
-		err = events.Errorf(events.CodeOutcomeUnknown, "%s may or may not be done: %w", cmd.Op(), err)
+		err = unreadableOutcome(cmd.Op(), err)
 	}
 	return result, err
 }
@@ -95,7 +108,7 @@ func (c *Client) tooLarge(op string) error {
 // bounded gives a context without a deadline the client's timeout.
 func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
-		return context.WithCancel(ctx)
+		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, c.opts.Timeout)
 }

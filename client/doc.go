@@ -8,5 +8,10 @@
 // answers, and ErrOutcomeUnknown when a command was sent and no answer came
 // back. Repeat such a command with the same command id.
 //
+// Share one Client among all goroutines of a program: commands of one operation that
+// they give at the same time go to the server in one message, each still with its own
+// result and error. Nobody waits for that: what comes when no message is under way is
+// sent at once.
+//
 // To follow changes rather than to ask for them, see publisher.Subscribe.
 package client

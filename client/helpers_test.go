@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // openStore opens a store that gives the same answers as any other one that was
 // given the same commands: its clock stands and its ids are counted.
-func openStore(t *testing.T) *metalog.Store {
+func openStore(t testing.TB) *metalog.Store {
 	t.Helper()
 	var ids atomic.Uint64
 	store, err := metalog.Open(t.Context(), metalog.Options{
@@ -46,7 +46,7 @@ func openStore(t *testing.T) *metalog.Store {
 }
 
 // startNATS runs a NATS server.
-func startNATS(t *testing.T) *natsserver.Server {
+func startNATS(t testing.TB) *natsserver.Server {
 	t.Helper()
 	server, err := natsserver.Start(t.Context(), natsserver.Options{
 		StoreDir: t.TempDir(), Port: natsserver.RandomPort, Logger: slog.New(slog.DiscardHandler),
@@ -59,14 +59,9 @@ func startNATS(t *testing.T) *natsserver.Server {
 }
 
 // serve answers requests for a store.
-func serve(t *testing.T, store *metalog.Store, server *natsserver.Server, opts service.Options) {
+func serve(t testing.TB, store *metalog.Store, server *natsserver.Server, opts service.Options) {
 	t.Helper()
-	nc, err := nats.Connect(server.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	api, err := service.Start(store, nc, opts)
+	api, err := service.Start(store, connectNATS(t, server), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +72,18 @@ func serve(t *testing.T, store *metalog.Store, server *natsserver.Server, opts s
 	})
 }
 
-func connect(t *testing.T, server *natsserver.Server, opts client.Options) *client.Client {
+// connectNATS connects without a client.
+func connectNATS(t testing.TB, server *natsserver.Server) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(server.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func connect(t testing.TB, server *natsserver.Server, opts client.Options) *client.Client {
 	t.Helper()
 	c, err := client.Connect(t.Context(), server.ClientURL(), opts)
 	if err != nil {

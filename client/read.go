@@ -10,6 +10,7 @@ import (
 
 	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/inbox"
 	"github.com/metalog/metalog/internal/wire"
 )
 
@@ -83,36 +84,15 @@ func (r reads) note(op string, h nats.Header) error {
 func (c *Client) request(ctx context.Context, op string, msg *nats.Msg) (*nats.Msg, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	msg.Reply = c.nc.NewInbox()
-	answers, err := c.nc.SubscribeSync(msg.Reply)
+	answer, err := c.inbox.Ask(ctx, msg)
+	if inbox.LostPart(err) {
+		return nil, events.Errorf(events.CodeUnavailable, "%s: %w; ask again", op, err)
+	}
 	if err != nil {
 		return nil, c.readError(op, err)
 	}
-	defer answers.Unsubscribe() //nolint:errcheck // it fails only with the connection, which ends it too
-	if err := c.nc.PublishMsg(msg); err != nil {
-		return nil, c.readError(op, err)
-	}
-	var body []byte
-	for part := 0; ; part++ {
-		answer, err := answers.NextMsgWithContext(ctx)
-		if err == nil && answer.Header.Get("Status") == noResponders {
-			err = nats.ErrNoResponders
-		}
-		if err != nil {
-			return nil, c.readError(op, err)
-		}
-		if n := answer.Header.Get(wire.HeaderPart); n != "" && n != strconv.Itoa(part) {
-			return nil, events.Errorf(events.CodeUnavailable, "%s: part %d of the answer was lost; ask again", op, part)
-		}
-		if body = append(body, answer.Data...); answer.Header.Get(wire.HeaderMore) == "" {
-			answer.Data = body
-			return answer, nil
-		}
-	}
+	return answer, nil
 }
-
-// noResponders is the status of a reply that the NATS server itself sends.
-const noResponders = "503"
 
 func (c *Client) readError(op string, err error) error {
 	if errors.Is(err, nats.ErrMaxPayload) {

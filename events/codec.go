@@ -1,10 +1,6 @@
 package events
 
-import (
-	"bytes"
-
-	"github.com/fxamacker/cbor/v2"
-)
+import "github.com/fxamacker/cbor/v2"
 
 // recordVersion is the version of the envelope: the arrays below. Payloads have
 // versions of their own.
@@ -65,11 +61,7 @@ func must[M any](mode M, err error) M {
 
 // Marshal encodes v as deterministic CBOR (RFC 8949, 4.2.1), as records, rows
 // and messages are.
-func Marshal(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	err := encMode.MarshalToBuffer(v, &buf)
-	return buf.Bytes(), err
-}
+func Marshal(v any) ([]byte, error) { return encMode.Marshal(v) }
 
 // Unmarshal decodes what Marshal encoded. An unknown field, a tag, a duplicate
 // key or bytes after the value are errors.

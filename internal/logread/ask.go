@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strconv"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
+	"github.com/metalog/metalog/internal/inbox"
 )
 
 // Answer is what a server says.
@@ -57,39 +57,22 @@ func Ask(ctx context.Context, nc *nats.Conn, cluster string, r Request) (Answer,
 	if err != nil {
 		return Answer{}, err
 	}
-	inbox := nc.NewInbox()
-	answers, err := nc.SubscribeSync(inbox)
+	in, err := inbox.Open(nc)
 	if err != nil {
 		return Answer{}, err
 	}
-	defer answers.Unsubscribe() //nolint:errcheck // it fails only with the connection, which ends it too
-	if err := nc.PublishRequest(Subject(cluster), inbox, body); err != nil {
-		return Answer{}, err
+	defer in.Close() //nolint:errcheck // it fails only with the connection, which ends it too
+	msg, err := in.Ask(ctx, &nats.Msg{Subject: Subject(cluster), Data: body})
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return Answer{}, ErrNoServer
+	case err != nil:
+		return Answer{}, fmt.Errorf("answer: %w", err)
+	case msg.Header.Get(headerError) != "":
+		return Answer{}, refusal(msg)
 	}
-	return gather(ctx, answers)
-}
-
-// gather puts the parts of an answer together.
-func gather(ctx context.Context, answers *nats.Subscription) (a Answer, err error) {
-	for part := 0; ; part++ {
-		msg, err := answers.NextMsgWithContext(ctx)
-		switch {
-		case errors.Is(err, nats.ErrNoResponders):
-			return a, ErrNoServer
-		case err != nil:
-			return a, fmt.Errorf("answer: %w", err)
-		case msg.Header.Get(headerError) != "":
-			return a, refusal(msg)
-		}
-		if n := msg.Header.Get(headerPart); n != "" && n != strconv.Itoa(part) {
-			return a, fmt.Errorf("part %d of the answer was lost", part)
-		}
-		a.body = append(a.body, msg.Data...)
-		if msg.Header.Get(headerMore) == "" {
-			a.State, err = parseState(msg.Header)
-			return a, unreadable(err)
-		}
-	}
+	state, err := parseState(msg.Header)
+	return Answer{state, msg.Data}, unreadable(err)
 }
 
 func refusal(msg *nats.Msg) error {

@@ -63,8 +63,8 @@ type State struct {
 	Head  events.Head // not before the last frame of the answer
 }
 
-// The headers of an answer. Those of parts and errors are the same for all
-// operations; what they hold of a state is decimal, but for id and hash.
+// The headers of an answer. That of errors is the same for all operations;
+// what they hold of a state is decimal, but for id and hash.
 const (
 	headerLogID    = "Metalog-Log-Id"
 	headerEpoch    = "Metalog-Epoch"
@@ -72,8 +72,6 @@ const (
 	headerHeadSeq  = "Metalog-Head-Seq"
 	headerHeadHash = "Metalog-Head-Hash"
 
-	headerPart  = "Metalog-Part"
-	headerMore  = "Metalog-More"
 	headerError = "Nats-Service-Error-Code"
 )
 

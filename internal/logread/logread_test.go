@@ -9,6 +9,7 @@ import (
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
+	"github.com/metalog/metalog/internal/inbox"
 	"github.com/metalog/metalog/internal/wire"
 )
 
@@ -17,7 +18,7 @@ func TestAgreesWithTheRequestAPI(t *testing.T) {
 	if got, want := Subject("c"), wire.Subject("c", Op); got != want {
 		t.Errorf("subject %s, want %s", got, want)
 	}
-	if headerPart != wire.HeaderPart || headerMore != wire.HeaderMore {
+	if inbox.HeaderPart != wire.HeaderPart || inbox.HeaderMore != wire.HeaderMore {
 		t.Error("the headers of parts differ")
 	}
 }

@@ -203,21 +203,25 @@ func query[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, *meta
 	}}
 }
 
-// command makes the operation of a command.
-func command(op string) operation[*metalog.Store] {
+// command makes the operation of a command that comes alone.
+func (s *Service) command(op string) operation[*metalog.Store] {
 	return operation[*metalog.Store]{op, func(ctx context.Context, store *metalog.Store, r micro.Request) (answer, error) {
-		opts, err := commandOptions(r.Headers())
-		if err == nil {
-			err = refuseAt(r.Headers())
-		}
-		if err != nil {
-			return answer{}, named(op, err)
-		}
-		cmd, err := parseCommand(op, r.Data())
-		if err != nil {
-			return answer{}, err
-		}
-		result, err := store.Execute(ctx, cmd, opts)
-		return answer{body: result, seq: result.Seq}, err
+		result, err := execute(ctx, op, store, r)
+		return answer{body: result, seq: result.Seq, header: s.takesBatches}, err
 	}}
+}
+
+func execute(ctx context.Context, op string, store *metalog.Store, r micro.Request) (result metalog.Result, err error) {
+	opts, err := commandOptions(r.Headers())
+	if err == nil {
+		err = refuseAt(r.Headers())
+	}
+	if err != nil {
+		return result, named(op, err)
+	}
+	cmd, err := parseCommand(op, r.Data())
+	if err != nil {
+		return result, err
+	}
+	return store.Execute(ctx, cmd, opts)
 }

@@ -23,7 +23,8 @@ type Options struct {
 	Version string // of the program, as services tell it; default 0.0.0
 	// MaxConcurrent is how many commands of a high rate, how many others, and how
 	// many other requests are worked on at a time; default 1024. Commands that wait
-	// for the same sync of the log each count.
+	// for the same sync of the log each count, and so do those that come in one
+	// request.
 	MaxConcurrent int
 	// Publisher, if not nil, tells how far publishing is, for info.
 	Publisher func(ctx context.Context) *metalog.PublisherInfo
@@ -73,8 +74,10 @@ type Service struct {
 	// their own, since they may wait for what a command is yet to write; log reads
 	// others, since they wait for long; and so have commands of a high rate, which
 	// may wait for the publisher.
-	readSlots, commandSlots, highRateSlots, logSlots chan struct{}
+	readSlots, commandSlots, highRateSlots, logSlots *slots
 	logWaiting                                       chan struct{} // one slot is taken by each log read that waits
+
+	takesBatches nats.Header // of answers to commands
 }
 
 // Start begins to answer all requests for a store. The connection stays the
@@ -94,12 +97,13 @@ func begin(nc *nats.Conn, opts Options, what string, listen func(*Service) error
 	opts = opts.withDefaults()
 	s := &Service{
 		nc: nc, opts: opts,
-		readSlots:     make(chan struct{}, opts.MaxConcurrent),
-		commandSlots:  make(chan struct{}, opts.MaxConcurrent),
-		highRateSlots: make(chan struct{}, opts.MaxConcurrent),
-		logSlots:      make(chan struct{}, opts.MaxConcurrent),
+		readSlots:     newSlots(opts.MaxConcurrent),
+		commandSlots:  newSlots(opts.MaxConcurrent),
+		highRateSlots: newSlots(opts.MaxConcurrent),
+		logSlots:      newSlots(opts.MaxConcurrent),
 		logWaiting:    make(chan struct{}, max(1, opts.MaxConcurrent/2)),
 	}
+	s.takesBatches = wire.BatchHeader(s.maxBatch())
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.polls, s.endPolls = context.WithCancel(s.ctx)
 	var err error
@@ -152,7 +156,7 @@ func (s *Service) listen(store *metalog.Store) error {
 		if slices.Contains(highRate, op) {
 			slots = s.highRateSlots
 		}
-		if err := add(s, command(op), store, slots); err != nil {
+		if err := s.addCommand(op, store, slots); err != nil {
 			return err
 		}
 	}
@@ -167,18 +171,22 @@ func (s *Service) listen(store *metalog.Store) error {
 }
 
 // add subscribes to an operation, which is answered from an S.
-func add[S any](s *Service, o operation[S], from S, slots chan struct{}) error {
-	name := strings.ReplaceAll(o.op, ".", "-")
-	return s.micro.AddEndpoint(name, handler(s, o, from, slots), micro.WithEndpointSubject(wire.Subject(s.opts.Cluster, o.op)))
+func add[S any](s *Service, o operation[S], from S, slots *slots) error {
+	return s.addEndpoint(o.op, handler(s, o, from, slots))
+}
+
+func (s *Service) addEndpoint(op string, h micro.Handler) error {
+	name := strings.ReplaceAll(op, ".", "-")
+	return s.micro.AddEndpoint(name, h, micro.WithEndpointSubject(wire.Subject(s.opts.Cluster, op)))
 }
 
 // handler works on each request in a goroutine of its own. It waits while there
 // are too many: requests then stay in the connection's buffers.
-func handler[S any](s *Service, o operation[S], from S, slots chan struct{}) micro.Handler {
+func handler[S any](s *Service, o operation[S], from S, slots *slots) micro.Handler {
 	return micro.HandlerFunc(func(r micro.Request) {
-		slots <- struct{}{}
+		slots.take(1)
 		s.active.Go(func() {
-			defer func() { <-slots }()
+			defer slots.give(1)
 			s.serve(o.op, r, func() (answer, error) { return o.answer(s.ctx, from, r) })
 		})
 	})
@@ -188,12 +196,21 @@ func handler[S any](s *Service, o operation[S], from S, slots chan struct{}) mic
 func (s *Service) serve(op string, r micro.Request, work func() (answer, error)) {
 	began := time.Now()
 	answer, err := work()
+	s.observe(op, err, time.Since(began))
+	s.send(op, r, answer, err)
+}
+
+func (s *Service) observe(op string, err error, took time.Duration) {
 	var code events.Code
 	if err != nil {
 		code = events.CodeOf(err)
 	}
-	s.opts.Observe(op, code, time.Since(began))
-	if err := s.respond(r.Reply(), answer, err); err != nil {
+	s.opts.Observe(op, code, took)
+}
+
+// send sends an answer, or an error.
+func (s *Service) send(op string, r micro.Request, a answer, failure error) {
+	if err := s.respond(r.Reply(), a, failure); err != nil {
 		s.opts.Logger.Warn("request not answered", "op", op, "err", err)
 	}
 }

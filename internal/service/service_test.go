@@ -260,7 +260,7 @@ func TestWaitingReadsDoNotStopCommands(t *testing.T) {
 	if err := f.asker.PublishMsg(waiting); err != nil {
 		t.Fatal(err)
 	}
-	for len(f.service.readSlots) == 0 {
+	for len(f.service.readSlots.taken) == 0 {
 		runtime.Gosched() // until the read has its slot
 	}
 	if reply := f.ask(t, request("group.create", `{"id":"g"}`)); reply.Header.Get(micro.ErrorCodeHeader) != "" {

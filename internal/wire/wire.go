@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/metalog/metalog/events"
+	"github.com/metalog/metalog/internal/inbox"
 )
 
 // ServiceName is how the API shows up among the services of a NATS server.
@@ -34,9 +35,9 @@ const (
 
 // The headers of an answer.
 const (
-	HeaderSeq  = "Metalog-Seq"  // of the state that a read was answered from
-	HeaderPart = "Metalog-Part" // 0, 1, …
-	HeaderMore = "Metalog-More" // "true": another part follows
+	HeaderSeq  = "Metalog-Seq"    // of the state that a read was answered from
+	HeaderPart = inbox.HeaderPart // 0, 1, …
+	HeaderMore = inbox.HeaderMore // "true": another part follows
 )
 
 // EscapeText makes text fit for a header.
