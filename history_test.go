@@ -95,3 +95,43 @@ func TestIndexWhileTheArchiveIsAway(t *testing.T) {
 		}
 	})
 }
+
+// TestDamagedIndex: whatever a page of the index says it is, the program goes on, and the
+// answer is the right one. A row that is marked as a bucket, and a page that is marked as
+// a leaf and a branch, lead those who look at all pages beyond the file.
+func TestDamagedIndex(t *testing.T) {
+	s := storetest.Open(t, func(o *metalog.Options) { o.MinFreeBytes, o.SnapshotEvery = -1, -1 })
+	s.Must(metalog.CreateGroup{ID: "g"})
+	addTopics(s, "t", 50)
+	history := func() (found int) {
+		t.Helper()
+		for e, err := range s.History(t.Context(), metalog.HistoryQuery{Entity: "group/g"}) {
+			check(t, err)
+			if e.Type == "GroupCreated" {
+				found++
+			}
+		}
+		return found
+	}
+	if history() != 1 {
+		t.Fatal("no history")
+	}
+	s.MustClose()
+	file := filepath.Join(s.Options.Path, "history.db")
+	whole, err := os.ReadFile(file)
+	check(t, err)
+	page := os.Getpagesize()
+	const pages = 12 // behind the meta pages
+	for start := 2 * page; start+page <= min(len(whole), pages*page); start += page {
+		for _, at := range []int{8, 16} { // the page's flags, and those of its first row
+			data := bytes.Clone(whole)
+			data[start+at] ^= 3
+			check(t, os.WriteFile(file, data, 0o600))
+			s.Reopen()
+			if history() != 1 {
+				t.Errorf("page %d, byte %d: the history is another one", start/page, at)
+			}
+			s.MustClose()
+		}
+	}
+}
