@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -159,4 +160,37 @@ func bucketInPage(page []byte) bool {
 		return true
 	}
 	return false
+}
+
+// TestRandomlyDamagedIndex: any bytes of the index are others.
+func TestRandomlyDamagedIndex(t *testing.T) {
+	s := storetest.Open(t, func(o *metalog.Options) { o.MinFreeBytes, o.SnapshotEvery = -1, -1 })
+	s.Must(metalog.CreateGroup{ID: "g"})
+	addTopics(s, "t", 50)
+	count := func() (n int) {
+		t.Helper()
+		for _, err := range s.History(t.Context(), metalog.HistoryQuery{Entity: "topic/t007"}) {
+			check(t, err)
+			n++
+		}
+		return n
+	}
+	want := count()
+	s.MustClose()
+	file := filepath.Join(s.Options.Path, "history.db")
+	whole, err := os.ReadFile(file)
+	check(t, err)
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 60 {
+		data := bytes.Clone(whole)
+		for range 20 {
+			data[2*os.Getpagesize()+random.IntN(1023)*16] ^= byte(1 + random.IntN(254)) // behind the meta pages
+		}
+		check(t, os.WriteFile(file, data, 0o600))
+		s.Reopen()
+		if got := count(); got != want {
+			t.Errorf("%d events, want %d", got, want)
+		}
+		s.MustClose()
+	}
 }

@@ -117,6 +117,7 @@ func (x *Index) openFile() error {
 	return guard(func() error {
 		bolt, err := bbolt.Open(x.opts.Path, fileMode, &bbolt.Options{
 			Timeout: lockTimeout, FreelistType: bbolt.FreelistArrayType, InitialMmapSize: firstMapping, NoStatistics: true,
+			OpenFile: openChecked,
 		})
 		if errors.Is(err, berrors.ErrTimeout) {
 			return errBusy
