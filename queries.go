@@ -98,20 +98,30 @@ func (q queries) ListSegments(ctx context.Context, topic string, partition int32
 
 func (q queries) FindSegment(ctx context.Context, topic string, partition int32, offset int64) (events.Segment, error) {
 	return ask(ctx, q, func(r *views.Reader) (events.Segment, error) {
-		if id, found, err := r.TopicID(topic); err == nil && found {
-			if segment, found, err := r.SegmentAt(id, partition, events.SegmentLog, offset); found || err != nil {
-				return segment, err
-			}
-		}
-		t, err := r.TopicRow(topic)
+		id, _, err := r.TopicID(topic)
 		if err != nil {
 			return events.Segment{}, err
 		}
-		if _, err := partitionOf(t, partition); err != nil {
-			return events.Segment{}, err
-		}
-		return r.FindSegment(t.ID, partition, events.SegmentLog, offset) // says what is missing
+		segment, err := r.FindSegment(id, partition, events.SegmentLog, offset)
+		return segment, whyMissing(r, topic, partition, err)
 	})
+}
+
+// whyMissing is the error for what is not there in a partition, after err tells that it
+// isn't: that there is no such topic, or no such partition, or else err. So what is there
+// is found without looking at either.
+func whyMissing(r *views.Reader, topic string, partition int32, err error) error {
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	t, missing := r.TopicRow(topic)
+	if missing == nil {
+		_, missing = partitionOf(t, partition)
+	}
+	if missing != nil {
+		return missing
+	}
+	return err
 }
 
 func (q queries) GetBroker(ctx context.Context, id int32) (events.Broker, error) {
@@ -159,17 +169,8 @@ func (q queries) ListGroups(ctx context.Context) ([]events.Group, error) {
 
 func (q queries) GetOffset(ctx context.Context, group, topic string, partition int32) (events.Offset, error) {
 	return ask(ctx, q, func(r *views.Reader) (events.Offset, error) {
-		if offset, found, err := r.Committed(group, topic, partition); found || err != nil {
-			return offset, err
-		}
-		t, err := r.TopicRow(topic)
-		if err != nil {
-			return events.Offset{}, err
-		}
-		if _, err := partitionOf(t, partition); err != nil {
-			return events.Offset{}, err
-		}
-		return r.Offset(group, topic, partition) // says what is missing
+		offset, err := r.Offset(group, topic, partition)
+		return offset, whyMissing(r, topic, partition, err)
 	})
 }
 

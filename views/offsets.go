@@ -46,7 +46,7 @@ func decodeOffset(ref events.OffsetRef, value []byte) (events.Offset, error) {
 
 // Offset returns the committed position of a group in a partition.
 func (r *Reader) Offset(group, topic string, p int32) (events.Offset, error) {
-	if offset, found, err := r.Committed(group, topic, p); found || err != nil {
+	if offset, found, err := r.committed(group, topic, p); found || err != nil {
 		return offset, err
 	}
 	if _, err := r.Group(group); err != nil {
@@ -58,9 +58,9 @@ func (r *Reader) Offset(group, topic string, p int32) (events.Offset, error) {
 	return events.Offset{}, events.Errorf(events.CodeNotFound, "offset of group %q in topic %q, partition %d: none committed; 'metalog offset list %s' shows its offsets", group, topic, p, group)
 }
 
-// Committed returns the committed position of a group in a partition, and whether
+// committed returns the committed position of a group in a partition, and whether
 // there is one. It finds their ids by their names, and decodes neither.
-func (r *Reader) Committed(group, topic string, p int32) (events.Offset, bool, error) {
+func (r *Reader) committed(group, topic string, p int32) (events.Offset, bool, error) {
 	number, found, err := r.get(groupNameKey(group))
 	if err != nil || !found {
 		return events.Offset{}, false, err

@@ -139,7 +139,7 @@ func (r *Reader) FindSegment(topic uuid.UUID, partition int32, kind events.Segme
 	if err != nil {
 		return events.Segment{}, err
 	}
-	segment, found, err := r.SegmentAt(topic, partition, kind, offset)
+	segment, found, err := r.segmentAt(topic, partition, kind, offset)
 	if found || err != nil {
 		return segment, err
 	}
@@ -157,9 +157,9 @@ func (r *Reader) FindSegment(topic uuid.UUID, partition int32, kind events.Segme
 	return events.Segment{}, events.Errorf(events.CodeNotFound, "offset %d of topic %q, partition %d: no %s segment holds it; 'metalog segment list %s --partition %d' shows what is there", offset, owner.Name, partition, kind, owner.Name, partition)
 }
 
-// SegmentAt returns the segment that FindSegment does, and whether there is one. The
+// segmentAt returns the segment that FindSegment does, and whether there is one. The
 // topic must be reachable.
-func (r *Reader) SegmentAt(topic uuid.UUID, partition int32, kind events.SegmentKind, offset int64) (segment events.Segment, found bool, err error) {
+func (r *Reader) segmentAt(topic uuid.UUID, partition int32, kind events.SegmentKind, offset int64) (segment events.Segment, found bool, err error) {
 	w, err := r.watermarksRow(topic, partition)
 	if err != nil || offset < w.LogStartOffset {
 		return segment, false, err

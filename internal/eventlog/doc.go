@@ -55,9 +55,9 @@
 // that CLEAN tells. It is not repaired.
 //
 // After any other end the last segment may have zeros behind its records, up to its end:
-// nobody wrote there, and they are no part of the log. The log is read from a segment on that the last group
-// begins in or after. When there is no frame where seq b should be, then all
-// from there on may be cut, if it can be what a write left that never finished:
+// nobody wrote there, and they are no part of the log. The log is read from a segment on
+// that the last group begins in or after. When there is no frame where seq b should be,
+// then all from there on may be cut, if it can be what a write left that never finished:
 //
 //   - what is there is torn: a frame with a right checksum which does not chain,
 //     or means nothing, was not left by a write;

@@ -14,12 +14,22 @@ import (
 // as long again.
 func openToRead(path string) (*os.File, error) {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC
-	fd, err := unix.Open(path, flags|unix.O_NOATIME, 0)
+	fd, err := openUninterrupted(path, flags|unix.O_NOATIME)
 	if errors.Is(err, unix.EPERM) { // it is another user's file
-		fd, err = unix.Open(path, flags, 0)
+		fd, err = openUninterrupted(path, flags)
 	}
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	return os.NewFile(uintptr(fd), path), nil
+}
+
+// openUninterrupted goes on when a signal comes, as os.Open does: some file systems let
+// that end a call.
+func openUninterrupted(path string, flags int) (fd int, err error) {
+	for {
+		if fd, err = unix.Open(path, flags, 0); !errors.Is(err, unix.EINTR) {
+			return fd, err
+		}
+	}
 }

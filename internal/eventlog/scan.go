@@ -226,17 +226,13 @@ func blankFrom(path string, off int64) (bool, error) {
 		if len(bytes.Trim(block[:n], "\x00")) > 0 {
 			return false, nil
 		}
-		if off += int64(n); err != nil {
-			return isEOF(err), notEOF(err)
+		switch off += int64(n); {
+		case isEOF(err):
+			return true, nil
+		case err != nil:
+			return false, err
 		}
 	}
-}
-
-func notEOF(err error) error {
-	if isEOF(err) {
-		return nil
-	}
-	return err
 }
 
 func (s *scanner) damage(d *defect) error {
