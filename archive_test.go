@@ -123,7 +123,7 @@ func checkTopicsAt(t *testing.T, s *storetest.Store, seq uint64) {
 	}
 	view, err := s.At(t.Context(), metalog.Point{Seq: seq})
 	check(t, err)
-	topics, err := view.ListTopics(t.Context())
+	topics, err := metalog.Collect(view.ListTopics(t.Context()))
 	check(t, errors.Join(err, view.Close()))
 	if len(topics) != want {
 		t.Errorf("at seq %d: %d topics, want %d", seq, len(topics), want)

@@ -20,7 +20,7 @@ func namesAt(t *testing.T, s *storetest.Store, at metalog.Point) (names []string
 	t.Helper()
 	view, err := s.At(t.Context(), at)
 	check(t, err)
-	topics, err := view.ListTopics(t.Context())
+	topics, err := metalog.Collect(view.ListTopics(t.Context()))
 	check(t, err)
 	for _, topic := range topics {
 		names = append(names, topic.Name)
@@ -105,11 +105,11 @@ func TestAtClose(t *testing.T) {
 	view, err := s.At(t.Context(), metalog.Point{Seq: 2})
 	check(t, err)
 	s.MustClose()
-	if topics, err := view.ListTopics(t.Context()); err != nil || len(topics) != 1 {
+	if topics, err := metalog.Collect(view.ListTopics(t.Context())); err != nil || len(topics) != 1 {
 		t.Errorf("after Close: %v, %v", topics, err)
 	}
 	check(t, view.Close())
-	if _, err := view.ListTopics(t.Context()); !errors.Is(err, metalog.ErrUnavailable) {
+	if _, err := metalog.Collect(view.ListTopics(t.Context())); !errors.Is(err, metalog.ErrUnavailable) {
 		t.Errorf("a closed view: %v", err)
 	}
 	if _, err := s.At(t.Context(), metalog.Point{Seq: 2}); !errors.Is(err, metalog.ErrUnavailable) {

@@ -41,7 +41,7 @@ func (s *Store) continueCascades(ctx context.Context) {
 }
 
 func (s *Store) finishCascades(ctx context.Context) error {
-	cascades, err := askList(ctx, s.queries, (*views.Reader).Cascades)
+	cascades, err := Collect(list(ctx, s.queries, (*views.Reader).Cascades))
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *Store) sweep(ctx context.Context) {
 }
 
 func (s *Store) expireTransactions(ctx context.Context) error {
-	transactions, err := s.ListTransactions(ctx)
+	transactions, err := Collect(s.ListTransactions(ctx))
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (s *Store) expireOffsets(ctx context.Context) error {
 		return nil
 	}
 	before := events.TimeOf(s.opts.Clock().Add(-s.opts.OffsetsRetention))
-	groups, err := s.ListGroups(ctx)
+	groups, err := Collect(s.ListGroups(ctx))
 	if err != nil {
 		return err
 	}

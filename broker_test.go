@@ -24,7 +24,7 @@ func TestBrokerRegisterGetList(t *testing.T) {
 		got.Epoch != registered.Seq || registered.Epoch != registered.Seq || got.IncarnationID == uuid.Nil || got.RegisteredAt != registered.Time {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	list, err := s.ListBrokers(t.Context())
+	list, err := metalog.Collect(s.ListBrokers(t.Context()))
 	if err != nil || len(list) != 2 || list[0].ID != 1 || list[1].ID != 2 {
 		t.Errorf("list %+v, %v", list, err)
 	}

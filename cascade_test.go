@@ -96,7 +96,7 @@ func TestCascadeOfTopicDelete(t *testing.T) {
 	createTopic(s, "orders", 2)
 	checkEmptyTopic(t, s, "orders")
 	for _, group := range []string{"g", "h"} {
-		if list, err := s.ListOffsets(t.Context(), group); err != nil || len(list) != 1 || list[0].Topic != "clicks" {
+		if list, err := metalog.Collect(s.ListOffsets(t.Context(), group)); err != nil || len(list) != 1 || list[0].Topic != "clicks" {
 			t.Errorf("%s: %+v, %v", group, list, err)
 		}
 	}
@@ -124,13 +124,13 @@ func checkEmptyTopic(t *testing.T, s metalog.Reader, name string) {
 	if err != nil || len(topic.Config) != 0 {
 		t.Errorf("%+v, %v", topic, err)
 	}
-	if list, err := s.ListSegments(t.Context(), name, metalog.AllPartitions); err != nil || len(list) != 0 {
+	if list, err := metalog.Collect(s.ListSegments(t.Context(), name, metalog.AllPartitions)); err != nil || len(list) != 0 {
 		t.Errorf("segments %+v, %v", list, err)
 	}
-	if list, err := s.ListTopicOffsets(t.Context(), name); err != nil || len(list) != 0 {
+	if list, err := metalog.Collect(s.ListTopicOffsets(t.Context(), name)); err != nil || len(list) != 0 {
 		t.Errorf("offsets %+v, %v", list, err)
 	}
-	list, err := s.ListPartitions(t.Context(), name)
+	list, err := metalog.Collect(s.ListPartitions(t.Context(), name))
 	if err != nil {
 		t.Error(err)
 	}
@@ -156,7 +156,7 @@ func TestCascadeOfGroupDelete(t *testing.T) {
 	if err != nil || len(txn.Groups) != 0 || len(txn.Pending) != 0 || len(txn.Partitions) != 2 {
 		t.Errorf("%+v, %v", txn, err)
 	}
-	if list, err := s.ListOffsets(t.Context(), "h"); err != nil || len(list) != 2 {
+	if list, err := metalog.Collect(s.ListOffsets(t.Context(), "h")); err != nil || len(list) != 2 {
 		t.Errorf("the other group: %+v, %v", list, err)
 	}
 }

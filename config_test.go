@@ -42,7 +42,7 @@ func TestConfigOfEachScope(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	list, err := s.ListConfigs(t.Context())
+	list, err := metalog.Collect(s.ListConfigs(t.Context()))
 	if err != nil || len(list) != 4 {
 		t.Errorf("%+v, %v", list, err)
 	}

@@ -141,7 +141,7 @@ func (d *decision) ongoingGroup(p Producer, groupID string) (row events.Transact
 	if group, err = d.view.Group(groupID); err != nil {
 		return row, group, false, err
 	}
-	groups, err := collect(d.view.TransactionGroups(row.ProducerID))
+	groups, err := Collect(d.view.TransactionGroups(row.ProducerID))
 	return row, group, slices.Contains(groups, group.GroupRef), err
 }
 

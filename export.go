@@ -34,10 +34,9 @@ const (
 // partition epochs of partitions are those of the store that applies them.
 //
 // Each line has a command id of the log, the seq and the line's number, so an export
-// that was applied in part can be applied again. Besides the lists that the view
-// gives (all topics, all groups, one topic's segments or one group's offsets at a
-// time) it takes constant memory. The view must not change: one over the wire has to
-// be of a seq.
+// that was applied in part can be applied again. Besides one group's offsets at a time
+// it takes constant memory, but for what a view over the wire keeps of a list that has
+// come and waits. The view must not change: one over the wire has to be of a seq.
 func Export(ctx context.Context, view View, w io.Writer) (ExportReport, error) {
 	info, err := view.Info(ctx)
 	if err != nil {

@@ -67,12 +67,11 @@ func (e *export) cluster() error {
 // brokers exports the brokers; offline ones are so before there is anything that
 // they could lose by it.
 func (e *export) brokers() error {
-	brokers, err := e.view.ListBrokers(e.ctx)
-	if err != nil {
-		return err
-	}
-	e.members = make(map[int32]bool, len(brokers))
-	for _, b := range brokers {
+	e.members = map[int32]bool{}
+	for b, err := range e.view.ListBrokers(e.ctx) {
+		if err != nil {
+			return err
+		}
 		e.members[b.ID] = true
 		if err := e.broker(b); err != nil {
 			return err
@@ -98,11 +97,10 @@ func (e *export) broker(b events.Broker) error {
 // maintenance takes brokers into maintenance, in which they keep what they lead and
 // can't be given more.
 func (e *export) maintenance() error {
-	brokers, err := e.view.ListBrokers(e.ctx)
-	if err != nil {
-		return err
-	}
-	for _, b := range brokers {
+	for b, err := range e.view.ListBrokers(e.ctx) {
+		if err != nil {
+			return err
+		}
 		if b.Status == events.BrokerMaintenance {
 			if err := e.command(SetBrokerStatus{ID: b.ID, Status: b.Status}, b.Entity().String()); err != nil {
 				return err
@@ -113,16 +111,13 @@ func (e *export) maintenance() error {
 }
 
 func (e *export) topics() error {
-	topics, err := e.view.ListTopics(e.ctx)
-	if err != nil {
+	if err := e.initSystem(); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(topics, func(t events.Topic) bool { return t.Internal }) {
-		if err := e.command(InitSystem{}, "cluster"); err != nil {
+	for t, err := range e.view.ListTopics(e.ctx) {
+		if err != nil {
 			return err
 		}
-	}
-	for _, t := range topics {
 		create := e.topic
 		if t.Internal {
 			create = e.internalTopic
@@ -132,6 +127,19 @@ func (e *export) topics() error {
 		}
 		if err := e.belowTopic(t); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// initSystem creates the internal topics, if there are any.
+func (e *export) initSystem() error {
+	for t, err := range e.view.ListTopics(e.ctx) {
+		if err != nil {
+			return err
+		}
+		if t.Internal {
+			return e.command(InitSystem{}, "cluster")
 		}
 	}
 	return nil
@@ -173,20 +181,18 @@ func (e *export) internalTopic(t events.Topic) error {
 
 // belowTopic exports partitions and segments.
 func (e *export) belowTopic(t events.Topic) error {
-	partitions, err := e.view.ListPartitions(e.ctx, t.Name)
-	if err != nil {
-		return err
-	}
-	for _, p := range partitions {
-		if err := e.partition(p); err != nil {
+	for p, err := range e.view.ListPartitions(e.ctx, t.Name) {
+		if err == nil {
+			err = e.partition(p)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	segments, err := e.view.ListSegments(e.ctx, t.Name, AllPartitions)
-	if err != nil {
-		return err
-	}
-	for _, s := range segments {
+	for s, err := range e.view.ListSegments(e.ctx, t.Name, AllPartitions) {
+		if err != nil {
+			return err
+		}
 		err := e.command(AddSegment{Topic: t.Name, Partition: s.Partition, SegmentInfo: SegmentInfo(s.SegmentInfo)}, s.ID)
 		if err != nil {
 			return err
@@ -230,24 +236,22 @@ func positive[T int32 | int64](n T) *T {
 // groups exports the groups with their offsets, which a group takes from anybody
 // as long as it has no members.
 func (e *export) groups() error {
-	groups, err := e.view.ListGroups(e.ctx)
-	if err != nil {
-		return err
-	}
-	for _, g := range groups {
+	for g, err := range e.view.ListGroups(e.ctx) {
+		if err != nil {
+			return err
+		}
 		if err := e.command(CreateGroup{ID: g.ID, ProtocolType: g.ProtocolType, Protocol: g.Protocol}, g.ID); err != nil {
 			return err
 		}
 		if err := e.configOf(g.Entity()); err != nil {
 			return err
 		}
-		offsets, err := e.view.ListOffsets(e.ctx, g.ID)
-		if err != nil {
-			return err
-		}
-		commits := make([]OffsetCommit, len(offsets))
-		for i, o := range offsets {
-			commits[i] = commitOf(o.OffsetRef, o.OffsetInfo)
+		var commits []OffsetCommit
+		for o, err := range e.view.ListOffsets(e.ctx, g.ID) {
+			if err != nil {
+				return err
+			}
+			commits = append(commits, commitOf(o.OffsetRef, o.OffsetInfo))
 		}
 		slices.SortFunc(commits, compareCommits)
 		for part := range batches(commits, commitSize) {
@@ -293,11 +297,10 @@ func batches[T any](list []T, sizeOf func(T) int) iter.Seq[[]T] {
 
 // groupStates exports what the groups' coordinators keep.
 func (e *export) groupStates() error {
-	groups, err := e.view.ListGroups(e.ctx)
-	if err != nil {
-		return err
-	}
-	for _, g := range groups {
+	for g, err := range e.view.ListGroups(e.ctx) {
+		if err != nil {
+			return err
+		}
 		if g.State == events.GroupEmpty && g.Generation == 0 && g.Leader == "" && len(g.Members) == 0 {
 			continue
 		}
@@ -315,12 +318,11 @@ func (e *export) groupStates() error {
 // transactions exports, for each transactional id, the transaction that is open, or
 // how the last one ended: that is what its producer is fenced by.
 func (e *export) transactions() error {
-	transactions, err := e.view.ListTransactions(e.ctx)
-	if err != nil {
-		return err
-	}
-	for _, t := range transactions {
-		if err := e.transaction(t); err != nil {
+	for t, err := range e.view.ListTransactions(e.ctx) {
+		if err == nil {
+			err = e.transaction(t)
+		}
+		if err != nil {
 			return err
 		}
 	}

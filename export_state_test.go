@@ -150,7 +150,7 @@ func TestExportLeftOut(t *testing.T) {
 	}
 	again := storetest.Open(t)
 	applyLines(t, again, file)
-	groups, err := again.ListGroups(t.Context())
+	groups, err := metalog.Collect(again.ListGroups(t.Context()))
 	if err != nil || len(groups) != 2 {
 		t.Errorf("%+v, %v", groups, err)
 	}

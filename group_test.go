@@ -47,7 +47,7 @@ func TestGroupCreateGetUpdateDelete(t *testing.T) {
 	empty.Leader = new("")
 	s.Must(empty)
 	s.Unchanged(empty) // no members are no members, listed or not
-	list, err := s.ListGroups(t.Context())
+	list, err := metalog.Collect(s.ListGroups(t.Context()))
 	if err != nil || len(list) != 2 || list[0].ID != "a" {
 		t.Errorf("list %+v, %v", list, err)
 	}
@@ -71,7 +71,7 @@ func TestGroupRecreated(t *testing.T) {
 	if err != nil || got.GroupID != again.Seq {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if offsets, err := s.ListOffsets(t.Context(), "g"); err != nil || len(offsets) != 0 {
+	if offsets, err := metalog.Collect(s.ListOffsets(t.Context(), "g")); err != nil || len(offsets) != 0 {
 		t.Errorf("offsets %+v, %v", offsets, err)
 	}
 	if config, err := s.GetConfig(t.Context(), got.Entity()); err != nil || len(config.Config) != 0 {

@@ -36,43 +36,47 @@ type MetadataStore interface {
 }
 
 // Reader is the read half: what views at any point can answer. Every answer is
-// taken from one consistent, durable state. What is not there is ErrNotFound;
-// lists are in the order of their names, ids or partitions.
+// taken from one consistent, durable state. What is not there is ErrNotFound.
+//
+// Lists are in the order of their names, ids or partitions, and are read as the loop
+// over them goes, so they take little memory; an error ends one. In process the loop
+// holds the state that it reads, as a [View] does: be done soon, and do not wait in it
+// for a write, which may have to wait for the loop. [Collect] copies a list out.
 type Reader interface {
 	GetTopic(ctx context.Context, name string) (events.Topic, error)
-	ListTopics(ctx context.Context) ([]events.Topic, error)
+	ListTopics(ctx context.Context) iter.Seq2[events.Topic, error]
 
 	GetSegment(ctx context.Context, topic, id string) (events.Segment, error)
 	// ListSegments lists a partition's segments, or a whole topic's with
 	// AllPartitions.
-	ListSegments(ctx context.Context, topic string, partition int32) ([]events.Segment, error)
+	ListSegments(ctx context.Context, topic string, partition int32) iter.Seq2[events.Segment, error]
 	// FindSegment returns the log segment that holds an offset.
 	FindSegment(ctx context.Context, topic string, partition int32, offset int64) (events.Segment, error)
 
 	GetBroker(ctx context.Context, id int32) (events.Broker, error)
-	ListBrokers(ctx context.Context) ([]events.Broker, error)
+	ListBrokers(ctx context.Context) iter.Seq2[events.Broker, error]
 
 	GetPartition(ctx context.Context, topic string, partition int32) (events.Partition, error)
 	// ListPartitions lists all of a topic's partitions, unassigned ones too.
-	ListPartitions(ctx context.Context, topic string) ([]events.Partition, error)
+	ListPartitions(ctx context.Context, topic string) iter.Seq2[events.Partition, error]
 	// GetPartitionLeader returns the broker that leads; ErrNotFound if none does.
 	GetPartitionLeader(ctx context.Context, topic string, partition int32) (events.Broker, error)
 	GetPartitionReplicas(ctx context.Context, topic string, partition int32) (events.BrokerIDs, error)
 
 	GetGroup(ctx context.Context, id string) (events.Group, error)
-	ListGroups(ctx context.Context) ([]events.Group, error)
+	ListGroups(ctx context.Context) iter.Seq2[events.Group, error]
 
 	GetOffset(ctx context.Context, group, topic string, partition int32) (events.Offset, error)
-	ListOffsets(ctx context.Context, group string) ([]events.Offset, error)
+	ListOffsets(ctx context.Context, group string) iter.Seq2[events.Offset, error]
 	// ListTopicOffsets lists what all groups have committed for a topic.
-	ListTopicOffsets(ctx context.Context, topic string) ([]events.Offset, error)
+	ListTopicOffsets(ctx context.Context, topic string) iter.Seq2[events.Offset, error]
 
 	// GetConfig returns a scope's config, empty if nothing is set.
 	GetConfig(ctx context.Context, scope events.EntityRef) (events.ConfigEntry, error)
-	ListConfigs(ctx context.Context) ([]events.ConfigEntry, error)
+	ListConfigs(ctx context.Context) iter.Seq2[events.ConfigEntry, error]
 
 	GetTransaction(ctx context.Context, transactionalID string) (events.Transaction, error)
-	ListTransactions(ctx context.Context) ([]events.Transaction, error)
+	ListTransactions(ctx context.Context) iter.Seq2[events.Transaction, error]
 
 	// Info tells where the state stands in the log and what it holds.
 	Info(ctx context.Context) (Info, error)

@@ -52,13 +52,13 @@ func TestOffsetCommitGetOverwrite(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	s.Must(commit("g", "orders", 0, 3)) // and says again that the group is alive
-	list, err := s.ListOffsets(t.Context(), "g")
+	list, err := metalog.Collect(s.ListOffsets(t.Context(), "g"))
 	if err != nil || len(list) != 2 || list[0].Topic != "orders" || list[0].Group != "g" {
 		t.Errorf("%+v, %v", list, err)
 	}
 	s.Must(metalog.CreateGroup{ID: "h"})
 	s.Must(commit("h", "orders", 0, 1))
-	if list, err = s.ListTopicOffsets(t.Context(), "orders"); err != nil || len(list) != 3 || list[2].Group != "h" {
+	if list, err = metalog.Collect(s.ListTopicOffsets(t.Context(), "orders")); err != nil || len(list) != 3 || list[2].Group != "h" {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if _, err := s.GetOffset(t.Context(), "h", "orders", 1); !errors.Is(err, metalog.ErrNotFound) {
@@ -167,7 +167,7 @@ func TestOffsetDelete(t *testing.T) {
 		t.Errorf("record %v", got)
 	}
 	s.Unchanged(metalog.DeleteOffsets{Group: "g", Topic: "orders"})
-	if list, err := s.ListOffsets(t.Context(), "g"); err != nil || len(list) != 1 || list[0].Topic != "clicks" {
+	if list, err := metalog.Collect(s.ListOffsets(t.Context(), "g")); err != nil || len(list) != 1 || list[0].Topic != "clicks" {
 		t.Errorf("left %+v, %v", list, err)
 	}
 }
@@ -215,7 +215,7 @@ func TestOffsetExpireManyWithLongNames(t *testing.T) {
 		}
 		records++
 	}
-	if list, err := s.ListOffsets(t.Context(), group); err != nil || len(list) != 0 || records < 2 {
+	if list, err := metalog.Collect(s.ListOffsets(t.Context(), group)); err != nil || len(list) != 0 || records < 2 {
 		t.Errorf("%d left after %d records, %v", len(list), records, err)
 	}
 }
@@ -289,7 +289,7 @@ func TestOffsetRejections(t *testing.T) {
 	}
 	tests["record too large"] = rejection{cmd: big, want: metalog.ErrTooLarge}
 	checkRejections(t, s, tests)
-	if list, err := s.ListOffsets(t.Context(), "g"); err != nil || len(list) != 0 {
+	if list, err := metalog.Collect(s.ListOffsets(t.Context(), "g")); err != nil || len(list) != 0 {
 		t.Errorf("%s", fmt.Sprint(list, err))
 	}
 }

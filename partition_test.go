@@ -45,7 +45,7 @@ func checkPartition(t *testing.T, s metalog.Reader, p int32, replicas, isr event
 func TestPartitionAssign(t *testing.T) {
 	t.Parallel()
 	s := openAssigned(t)
-	list, err := s.ListPartitions(t.Context(), "orders")
+	list, err := metalog.Collect(s.ListPartitions(t.Context(), "orders"))
 	if err != nil || len(list) != 3 {
 		t.Fatalf("%+v, %v", list, err)
 	}

@@ -33,7 +33,7 @@ var largeCascades = map[string]largeCascade{
 		},
 		cmd: metalog.DeleteTopic{Name: "large"},
 		gone: func(t *testing.T, s metalog.Reader) {
-			if _, err := s.ListSegments(t.Context(), "large", 0); !errors.Is(err, metalog.ErrNotFound) {
+			if _, err := metalog.Collect(s.ListSegments(t.Context(), "large", 0)); !errors.Is(err, metalog.ErrNotFound) {
 				t.Errorf("segments: %v", err)
 			}
 		},
@@ -54,7 +54,7 @@ var largeCascades = map[string]largeCascade{
 		},
 		cmd: metalog.DeleteGroup{ID: "large"},
 		gone: func(t *testing.T, s metalog.Reader) {
-			if list, err := s.ListTopicOffsets(t.Context(), "large"); err != nil || len(list) != 0 {
+			if list, err := metalog.Collect(s.ListTopicOffsets(t.Context(), "large")); err != nil || len(list) != 0 {
 				t.Errorf("%d offsets, %v", len(list), err)
 			}
 		},
@@ -69,7 +69,7 @@ var largeCascades = map[string]largeCascade{
 		},
 		cmd: metalog.AdvanceWatermarks{Topic: "large", LogStart: new(int64(tooMany))},
 		gone: func(t *testing.T, s metalog.Reader) {
-			if list, err := s.ListSegments(t.Context(), "large", 0); err != nil || len(list) != 0 {
+			if list, err := metalog.Collect(s.ListSegments(t.Context(), "large", 0)); err != nil || len(list) != 0 {
 				t.Errorf("%d segments, %v", len(list), err)
 			}
 		},
@@ -145,7 +145,7 @@ func assignMany(s *storetest.Store, replicas ...int32) {
 // has come to.
 func checkNotLed(t *testing.T, s metalog.Reader, broker int32) {
 	t.Helper()
-	list, err := s.ListPartitions(t.Context(), "large")
+	list, err := metalog.Collect(s.ListPartitions(t.Context(), "large"))
 	if err != nil {
 		t.Error(err)
 	}
@@ -226,7 +226,7 @@ func TestNamesakeDuringPurge(t *testing.T) {
 	checkEmptyTopic(t, s, "large")
 	s.Must(segment("large", 0, "s1", 0, 9))
 	finishCascade(t, s, begun.Seq, test.last)
-	if list, err := s.ListSegments(t.Context(), "large", 0); err != nil || segmentIDs(list) != "s1" {
+	if list, err := metalog.Collect(s.ListSegments(t.Context(), "large", 0)); err != nil || segmentIDs(list) != "s1" {
 		t.Errorf("%v, %v", segmentIDs(list), err)
 	}
 	if n := s.MustInfo().Entities["segments"]; n != 1 {

@@ -29,8 +29,34 @@ func ask[T any](ctx context.Context, q queries, question func(*views.Reader) (T,
 	return question(reader)
 }
 
-// collect copies a scan out. No rows is an empty list, not nil.
-func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
+// list yields what a scan of one snapshot gives, and lets go of the snapshot when the
+// loop ends.
+func list[T any](ctx context.Context, q queries, scan func(*views.Reader) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		stopped := false
+		_, err := ask(ctx, q, func(r *views.Reader) (none T, err error) {
+			for row, err := range scan(r) {
+				if err == nil && ctx.Err() != nil {
+					err = events.Errorf(events.CodeUnavailable, "read: %w", ctx.Err())
+				}
+				if err != nil {
+					return none, err
+				}
+				if stopped = !yield(row, nil); stopped {
+					break
+				}
+			}
+			return none, nil
+		})
+		if err != nil && !stopped {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+// Collect copies a list out. No rows is an empty list, not nil.
+func Collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
 	list := []T{}
 	for row, err := range rows {
 		if err != nil {
@@ -39,11 +65,6 @@ func collect[T any](rows iter.Seq2[T, error]) ([]T, error) {
 		list = append(list, row)
 	}
 	return list, nil
-}
-
-// askList answers with all that a scan of the snapshot gives.
-func askList[T any](ctx context.Context, q queries, scan func(*views.Reader) iter.Seq2[T, error]) ([]T, error) {
-	return ask(ctx, q, func(r *views.Reader) ([]T, error) { return collect(scan(r)) })
 }
 
 // askTopic answers a question about a topic that must exist, without its config.
@@ -55,6 +76,25 @@ func askTopic[T any](ctx context.Context, q queries, name string, question func(
 		}
 		return question(r, topic)
 	})
+}
+
+// below makes a scan of what hangs on a topic, which must exist.
+func below[T any](name string, scan func(*views.Reader, events.Topic) iter.Seq2[T, error]) func(*views.Reader) iter.Seq2[T, error] {
+	return func(r *views.Reader) iter.Seq2[T, error] {
+		topic, err := r.TopicRow(name)
+		if err != nil {
+			return failed[T](err)
+		}
+		return scan(r, topic)
+	}
+}
+
+// failed is a list that can't be read.
+func failed[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		yield(none, err)
+	}
 }
 
 // askPartition answers a question about a partition that must exist.
@@ -75,8 +115,8 @@ func (q queries) GetTopic(ctx context.Context, name string) (events.Topic, error
 	return ask(ctx, q, func(r *views.Reader) (events.Topic, error) { return r.Topic(name) })
 }
 
-func (q queries) ListTopics(ctx context.Context) ([]events.Topic, error) {
-	return askList(ctx, q, (*views.Reader).Topics)
+func (q queries) ListTopics(ctx context.Context) iter.Seq2[events.Topic, error] {
+	return list(ctx, q, (*views.Reader).Topics)
 }
 
 func (q queries) GetSegment(ctx context.Context, topic, id string) (events.Segment, error) {
@@ -85,15 +125,15 @@ func (q queries) GetSegment(ctx context.Context, topic, id string) (events.Segme
 	})
 }
 
-func (q queries) ListSegments(ctx context.Context, topic string, partition int32) ([]events.Segment, error) {
-	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) ([]events.Segment, error) {
+func (q queries) ListSegments(ctx context.Context, topic string, partition int32) iter.Seq2[events.Segment, error] {
+	return list(ctx, q, below(topic, func(r *views.Reader, t events.Topic) iter.Seq2[events.Segment, error] {
 		if partition != AllPartitions {
 			if _, err := partitionOf(t, partition); err != nil {
-				return nil, err
+				return failed[events.Segment](err)
 			}
 		}
-		return collect(r.Segments(t.ID, partition))
-	})
+		return r.Segments(t.ID, partition)
+	}))
 }
 
 func (q queries) FindSegment(ctx context.Context, topic string, partition int32, offset int64) (events.Segment, error) {
@@ -128,8 +168,8 @@ func (q queries) GetBroker(ctx context.Context, id int32) (events.Broker, error)
 	return ask(ctx, q, func(r *views.Reader) (events.Broker, error) { return r.Broker(id) })
 }
 
-func (q queries) ListBrokers(ctx context.Context) ([]events.Broker, error) {
-	return askList(ctx, q, (*views.Reader).Brokers)
+func (q queries) ListBrokers(ctx context.Context) iter.Seq2[events.Broker, error] {
+	return list(ctx, q, (*views.Reader).Brokers)
 }
 
 func (q queries) GetPartition(ctx context.Context, topic string, partition int32) (events.Partition, error) {
@@ -138,10 +178,8 @@ func (q queries) GetPartition(ctx context.Context, topic string, partition int32
 	})
 }
 
-func (q queries) ListPartitions(ctx context.Context, topic string) ([]events.Partition, error) {
-	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) ([]events.Partition, error) {
-		return collect(r.Partitions(t))
-	})
+func (q queries) ListPartitions(ctx context.Context, topic string) iter.Seq2[events.Partition, error] {
+	return list(ctx, q, below(topic, (*views.Reader).Partitions))
 }
 
 func (q queries) GetPartitionLeader(ctx context.Context, topic string, partition int32) (events.Broker, error) {
@@ -163,8 +201,8 @@ func (q queries) GetGroup(ctx context.Context, id string) (events.Group, error) 
 	return ask(ctx, q, func(r *views.Reader) (events.Group, error) { return r.Group(id) })
 }
 
-func (q queries) ListGroups(ctx context.Context) ([]events.Group, error) {
-	return askList(ctx, q, (*views.Reader).Groups)
+func (q queries) ListGroups(ctx context.Context) iter.Seq2[events.Group, error] {
+	return list(ctx, q, (*views.Reader).Groups)
 }
 
 func (q queries) GetOffset(ctx context.Context, group, topic string, partition int32) (events.Offset, error) {
@@ -174,20 +212,18 @@ func (q queries) GetOffset(ctx context.Context, group, topic string, partition i
 	})
 }
 
-func (q queries) ListOffsets(ctx context.Context, group string) ([]events.Offset, error) {
-	return ask(ctx, q, func(r *views.Reader) ([]events.Offset, error) {
+func (q queries) ListOffsets(ctx context.Context, group string) iter.Seq2[events.Offset, error] {
+	return list(ctx, q, func(r *views.Reader) iter.Seq2[events.Offset, error] {
 		g, err := r.Group(group)
 		if err != nil {
-			return nil, err
+			return failed[events.Offset](err)
 		}
-		return collect(r.Offsets(g))
+		return r.Offsets(g)
 	})
 }
 
-func (q queries) ListTopicOffsets(ctx context.Context, topic string) ([]events.Offset, error) {
-	return askTopic(ctx, q, topic, func(r *views.Reader, t events.Topic) ([]events.Offset, error) {
-		return collect(r.OffsetsOfTopic(t))
-	})
+func (q queries) ListTopicOffsets(ctx context.Context, topic string) iter.Seq2[events.Offset, error] {
+	return list(ctx, q, below(topic, (*views.Reader).OffsetsOfTopic))
 }
 
 func (q queries) GetConfig(ctx context.Context, of events.EntityRef) (events.ConfigEntry, error) {
@@ -200,16 +236,16 @@ func (q queries) GetConfig(ctx context.Context, of events.EntityRef) (events.Con
 	})
 }
 
-func (q queries) ListConfigs(ctx context.Context) ([]events.ConfigEntry, error) {
-	return askList(ctx, q, (*views.Reader).Configs)
+func (q queries) ListConfigs(ctx context.Context) iter.Seq2[events.ConfigEntry, error] {
+	return list(ctx, q, (*views.Reader).Configs)
 }
 
 func (q queries) GetTransaction(ctx context.Context, transactionalID string) (events.Transaction, error) {
 	return ask(ctx, q, func(r *views.Reader) (events.Transaction, error) { return r.Transaction(transactionalID) })
 }
 
-func (q queries) ListTransactions(ctx context.Context) ([]events.Transaction, error) {
-	return askList(ctx, q, (*views.Reader).Transactions)
+func (q queries) ListTransactions(ctx context.Context) iter.Seq2[events.Transaction, error] {
+	return list(ctx, q, (*views.Reader).Transactions)
 }
 
 func (q queries) Info(ctx context.Context) (Info, error) {

@@ -39,7 +39,7 @@ func TestSegmentAddGetListDelete(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	for partition, want := range map[int32]string{0: "s2 s1", 1: "s0", metalog.AllPartitions: "s2 s1 s0"} {
-		list, err := s.ListSegments(t.Context(), "orders", partition)
+		list, err := metalog.Collect(s.ListSegments(t.Context(), "orders", partition))
 		if err != nil || segmentIDs(list) != want {
 			t.Errorf("partition %d: %s, %v; want %s", partition, segmentIDs(list), err, want)
 		}
@@ -102,7 +102,7 @@ func TestSegmentCompact(t *testing.T) {
 	if got := s.Record(done.Seq); len(got) != 1 || got[0].Type != "SegmentsCompacted" {
 		t.Errorf("record %v", types(got))
 	}
-	list, err := s.ListSegments(t.Context(), "orders", 0)
+	list, err := metalog.Collect(s.ListSegments(t.Context(), "orders", 0))
 	if err != nil || segmentIDs(list) != "a c" || list[0].EndOffset != 199 || list[0].Revision != done.Seq {
 		t.Errorf("%+v, %v", list, err)
 	}

@@ -145,7 +145,7 @@ func checkStopped(t *testing.T, f *faultStore) {
 	if _, err := f.CreateTopic(t.Context(), newTopic("late")); !errors.Is(err, metalog.ErrUnavailable) {
 		t.Errorf("a later write: %v", err)
 	}
-	if list, err := f.ListTopics(t.Context()); err != nil || len(list) != 0 {
+	if list, err := metalog.Collect(f.ListTopics(t.Context())); err != nil || len(list) != 0 {
 		t.Errorf("reads: %+v, %v", list, err)
 	}
 	if info := f.MustInfo(); info.Seq != 1 || info.Writable {
@@ -313,12 +313,12 @@ func TestCloseWithWorkUnderWay(t *testing.T) {
 	if _, err := f.CreateTopic(t.Context(), newTopic("late")); !errors.Is(err, metalog.ErrUnavailable) {
 		t.Errorf("after: %v", err)
 	}
-	if _, err := f.ListTopics(t.Context()); !errors.Is(err, metalog.ErrUnavailable) {
+	if _, err := metalog.Collect(f.ListTopics(t.Context())); !errors.Is(err, metalog.ErrUnavailable) {
 		t.Errorf("a read after: %v", err)
 	}
 	f.Options.WrapLog(nil)
 	f.Reopen()
-	if list, err := f.ListTopics(t.Context()); err != nil || len(list) != 4 {
+	if list, err := metalog.Collect(f.ListTopics(t.Context())); err != nil || len(list) != 4 {
 		t.Errorf("%+v, %v", list, err)
 	}
 }

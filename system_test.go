@@ -18,7 +18,7 @@ func TestInitSystem(t *testing.T) {
 	}
 	check := func() {
 		t.Helper()
-		list, err := s.ListTopics(t.Context())
+		list, err := metalog.Collect(s.ListTopics(t.Context()))
 		if err != nil || len(list) != 2 || list[0].Name != "__consumer_offsets" || list[1].Name != "__transaction_state" {
 			t.Fatalf("topics %+v, %v", list, err)
 		}

@@ -26,7 +26,7 @@ func TestTopicCreateGetList(t *testing.T) {
 		got.Internal || got.Revision != created.Seq || got.CreatedAt != created.Time || got.UpdatedAt != created.Time {
 		t.Errorf("got %+v, created by %+v", got, created)
 	}
-	list, err := s.ListTopics(t.Context())
+	list, err := metalog.Collect(s.ListTopics(t.Context()))
 	if err != nil || len(list) != 2 || list[0].Name != "clicks" || list[1].Name != "orders" {
 		t.Errorf("list: %+v, %v", list, err)
 	}
@@ -60,7 +60,7 @@ func TestTopicCreateWithAssignments(t *testing.T) {
 	if got := checkCascade(t, s.Record(created.Seq)); !slices.Equal(got, []string{"PartitionAssigned", "PartitionAssigned"}) {
 		t.Errorf("derived %v", got)
 	}
-	partitions, err := s.ListPartitions(t.Context(), "orders")
+	partitions, err := metalog.Collect(s.ListPartitions(t.Context(), "orders"))
 	if err != nil || len(partitions) != 2 || partitions[0].Leader != 1 || partitions[1].Leader != 2 {
 		t.Errorf("partitions %+v, %v", partitions, err)
 	}
@@ -93,7 +93,7 @@ func TestTopicAddPartitions(t *testing.T) {
 		{Replicas: events.BrokerIDs{1}}, {Replicas: events.BrokerIDs{1}},
 	}})
 	checkCascade(t, s.Record(added.Seq))
-	partitions, err := s.ListPartitions(t.Context(), "orders")
+	partitions, err := metalog.Collect(s.ListPartitions(t.Context(), "orders"))
 	if err != nil || len(partitions) != 4 || len(partitions[1].Replicas) != 0 || partitions[2].Leader != 1 || partitions[3].Leader != 1 {
 		t.Errorf("partitions %+v, %v", partitions, err)
 	}

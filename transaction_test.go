@@ -118,7 +118,7 @@ func TestTransactionAbort(t *testing.T) {
 			}
 			s.Unchanged(metalog.AbortTransaction{Producer: p})
 			s.Refused(metalog.ErrConflict, metalog.CommitTransaction{Producer: p})
-			if list, err := s.ListOffsets(t.Context(), "g"); err != nil || len(list) != 0 {
+			if list, err := metalog.Collect(s.ListOffsets(t.Context(), "g")); err != nil || len(list) != 0 {
 				t.Errorf("%+v, %v", list, err)
 			}
 		})

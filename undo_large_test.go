@@ -93,7 +93,7 @@ func TestUndoThatGoesOnAfterOthers(t *testing.T) {
 	assigned := s.Must(metalog.AssignPartition{Topic: "large", Partition: 7, Replicas: events.BrokerIDs{1}}).Seq
 	notUndone(t, s, metalog.UndoOptions{Seq: seq}, metalog.ErrConflict, fmt.Sprintf(`topic "large", partition 7: changed since, by seq %d (PartitionAssigned)`, assigned))
 	mustUndoRest(t, s, metalog.UndoOptions{Seq: seq, Force: true})
-	segments, err := s.ListSegments(t.Context(), "large", metalog.AllPartitions)
+	segments, err := metalog.Collect(s.ListSegments(t.Context(), "large", metalog.AllPartitions))
 	if err != nil || len(segments) != 2995 || segments[0].ID != "s00002" {
 		t.Errorf("%d segments, %v", len(segments), err)
 	}
@@ -132,7 +132,7 @@ func checkNobodyLeads(t *testing.T, s *storetest.Store, topic string) {
 	if _, err := s.GetTopic(t.Context(), topic); err != nil {
 		return
 	}
-	list, err := s.ListPartitions(t.Context(), topic)
+	list, err := metalog.Collect(s.ListPartitions(t.Context(), topic))
 	if err != nil {
 		t.Fatal(err)
 	}

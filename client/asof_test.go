@@ -114,12 +114,12 @@ func TestAtIsOneState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, err := view.ListGroups(t.Context())
+		before, err := metalog.Collect(view.ListGroups(t.Context()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		create("after " + point.String()) // at the same time: the clock stands
-		after, err := view.ListGroups(t.Context())
+		after, err := metalog.Collect(view.ListGroups(t.Context()))
 		if err != nil || len(after) != len(before) || point.Seq == 0 && view.Seq() != info.Seq {
 			t.Errorf("at %s, seq %d: %d groups, then %d, %v", point, view.Seq(), len(before), len(after), err)
 		}

@@ -42,7 +42,7 @@ func TestNoServerAnswers(t *testing.T) {
 
 var calls = map[string]func(context.Context, *client.Client) error{
 	"read": func(ctx context.Context, c *client.Client) error {
-		_, err := c.ListTopics(ctx)
+		_, err := metalog.Collect(c.ListTopics(ctx))
 		return err
 	},
 	"command": func(ctx context.Context, c *client.Client) error {
@@ -158,11 +158,11 @@ func TestLargeAnswers(t *testing.T) {
 	server := startNATS(t)
 	serve(t, store, server, service.Options{})
 	c := connect(t, server, client.Options{})
-	wanted, err := store.ListTopics(t.Context())
+	wanted, err := metalog.Collect(store.ListTopics(t.Context()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.ListTopics(t.Context())
+	got, err := metalog.Collect(c.ListTopics(t.Context()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +279,7 @@ func TestViewNeverGoesBack(t *testing.T) {
 	if err := calls["command"](t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	topics, err := view.ListTopics(t.Context())
+	topics, err := metalog.Collect(view.ListTopics(t.Context()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,13 @@ func ptr[T any](v T) *T { return &v }
 // answer makes a call of a method that takes only a context.
 func answer[T any](method func(metalog.MetadataStore, context.Context) (T, error)) func(context.Context, metalog.MetadataStore) (any, error) {
 	return func(ctx context.Context, s metalog.MetadataStore) (any, error) { return method(s, ctx) }
+}
+
+// list makes a call of a method that lists.
+func list[T any](method func(metalog.MetadataStore, context.Context) iter.Seq2[T, error]) func(context.Context, metalog.MetadataStore) (any, error) {
+	return func(ctx context.Context, s metalog.MetadataStore) (any, error) {
+		return metalog.Collect(method(s, ctx))
+	}
 }
 
 // command makes a call of Execute.
@@ -188,17 +196,17 @@ var queries = []step{
 	{"no topic", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Topic, error) {
 		return s.GetTopic(ctx, "none")
 	}), events.CodeNotFound},
-	{"topics", answer(metalog.MetadataStore.ListTopics), ""},
+	{"topics", list(metalog.MetadataStore.ListTopics), ""},
 	{"segment", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Segment, error) {
 		return s.GetSegment(ctx, "orders", "s1")
 	}), ""},
-	{"segments", answer(func(s metalog.MetadataStore, ctx context.Context) ([]events.Segment, error) {
+	{"segments", list(func(s metalog.MetadataStore, ctx context.Context) iter.Seq2[events.Segment, error] {
 		return s.ListSegments(ctx, "orders", metalog.AllPartitions)
 	}), ""},
-	{"segments of a partition", answer(func(s metalog.MetadataStore, ctx context.Context) ([]events.Segment, error) {
+	{"segments of a partition", list(func(s metalog.MetadataStore, ctx context.Context) iter.Seq2[events.Segment, error] {
 		return s.ListSegments(ctx, "orders", 1)
 	}), ""},
-	{"segments beyond", answer(func(s metalog.MetadataStore, ctx context.Context) ([]events.Segment, error) {
+	{"segments beyond", list(func(s metalog.MetadataStore, ctx context.Context) iter.Seq2[events.Segment, error] {
 		return s.ListSegments(ctx, "orders", 99)
 	}), events.CodeOutOfRange},
 	{"find", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Segment, error) {
@@ -208,11 +216,11 @@ var queries = []step{
 		return s.FindSegment(ctx, "orders", 0, 0)
 	}), events.CodeOutOfRange},
 	{"broker", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Broker, error) { return s.GetBroker(ctx, 1) }), ""},
-	{"brokers", answer(metalog.MetadataStore.ListBrokers), ""},
+	{"brokers", list(metalog.MetadataStore.ListBrokers), ""},
 	{"partition", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Partition, error) {
 		return s.GetPartition(ctx, "orders", 0)
 	}), ""},
-	{"partitions", answer(func(s metalog.MetadataStore, ctx context.Context) ([]events.Partition, error) {
+	{"partitions", list(func(s metalog.MetadataStore, ctx context.Context) iter.Seq2[events.Partition, error] {
 		return s.ListPartitions(ctx, "orders")
 	}), ""},
 	{"leader", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Broker, error) {
@@ -222,24 +230,24 @@ var queries = []step{
 		return s.GetPartitionReplicas(ctx, "orders", 0)
 	}), ""},
 	{"group", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Group, error) { return s.GetGroup(ctx, "g") }), ""},
-	{"groups", answer(metalog.MetadataStore.ListGroups), ""},
+	{"groups", list(metalog.MetadataStore.ListGroups), ""},
 	{"offset", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Offset, error) {
 		return s.GetOffset(ctx, "g", "orders", 0)
 	}), ""},
-	{"offsets", answer(func(s metalog.MetadataStore, ctx context.Context) ([]events.Offset, error) {
+	{"offsets", list(func(s metalog.MetadataStore, ctx context.Context) iter.Seq2[events.Offset, error] {
 		return s.ListOffsets(ctx, "g")
 	}), ""},
-	{"offsets of a topic", answer(func(s metalog.MetadataStore, ctx context.Context) ([]events.Offset, error) {
+	{"offsets of a topic", list(func(s metalog.MetadataStore, ctx context.Context) iter.Seq2[events.Offset, error] {
 		return s.ListTopicOffsets(ctx, "orders")
 	}), ""},
 	{"config", answer(func(s metalog.MetadataStore, ctx context.Context) (events.ConfigEntry, error) {
 		return s.GetConfig(ctx, events.EntityRef{Kind: events.KindTopic, ID: "orders"})
 	}), ""},
-	{"configs", answer(metalog.MetadataStore.ListConfigs), ""},
+	{"configs", list(metalog.MetadataStore.ListConfigs), ""},
 	{"transaction", answer(func(s metalog.MetadataStore, ctx context.Context) (events.Transaction, error) {
 		return s.GetTransaction(ctx, "tx")
 	}), ""},
-	{"transactions", answer(metalog.MetadataStore.ListTransactions), ""},
+	{"transactions", list(metalog.MetadataStore.ListTransactions), ""},
 	{"info", answer(func(s metalog.MetadataStore, ctx context.Context) (metalog.Info, error) {
 		info, err := s.Info(ctx)
 		info.Checkpoint, info.LogBytes, info.ViewsBytes = 0, 0, 0 // when they are flushed is not told
@@ -280,7 +288,7 @@ var queries = []step{
 		if err != nil {
 			return 0, err
 		}
-		if _, err := view.ListTopics(ctx); err != nil {
+		if _, err := metalog.Collect(view.ListTopics(ctx)); err != nil {
 			return 0, err
 		}
 		return view.Seq(), view.Close()

@@ -30,17 +30,9 @@ func ask[Req, Ans any](ctx context.Context, r reads, q wire.Query[Req, Ans], req
 // askWith asks one question with more headers.
 func askWith[Req, Ans any](ctx context.Context, r reads, q wire.Query[Req, Ans], req Req, set func(nats.Header)) (Ans, error) {
 	var answer Ans
-	body, err := wire.Encode(req)
+	msg, err := r.query(q.Op, req)
 	if err != nil {
 		return answer, err
-	}
-	msg := nats.NewMsg(wire.Subject(r.c.opts.Cluster, q.Op))
-	msg.Data = body
-	switch {
-	case r.at != "":
-		msg.Header.Set(wire.HeaderAt, r.at)
-	case r.reached != nil:
-		msg.Header.Set(wire.HeaderMinSeq, strconv.FormatUint(r.reached.Load(), 10))
 	}
 	set(msg.Header)
 	whole, err := r.c.request(ctx, q.Op, msg)
@@ -51,6 +43,23 @@ func askWith[Req, Ans any](ctx context.Context, r reads, q wire.Query[Req, Ans],
 		return answer, unreadable(q.Op, err)
 	}
 	return answer, r.note(q.Op, whole.Header)
+}
+
+// query makes the message that asks a question, of the state that is read.
+func (r reads) query(op string, req any) (*nats.Msg, error) {
+	body, err := wire.Encode(req)
+	if err != nil {
+		return nil, err
+	}
+	msg := nats.NewMsg(wire.Subject(r.c.opts.Cluster, op))
+	msg.Data = body
+	switch {
+	case r.at != "":
+		msg.Header.Set(wire.HeaderAt, r.at)
+	case r.reached != nil:
+		msg.Header.Set(wire.HeaderMinSeq, strconv.FormatUint(r.reached.Load(), 10))
+	}
+	return msg, nil
 }
 
 // unreadable gives an answer to a read that can't be read a code; other errors
@@ -85,17 +94,18 @@ func (c *Client) request(ctx context.Context, op string, msg *nats.Msg) (*nats.M
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	answer, err := c.inbox.Ask(ctx, msg)
-	if inbox.LostPart(err) {
-		return nil, events.Errorf(events.CodeUnavailable, "%s: %w; ask again", op, err)
-	}
 	if err != nil {
 		return nil, c.readError(op, err)
 	}
 	return answer, nil
 }
 
+// readError is the error of a read that was not sent, or got no answer, or not all of it.
 func (c *Client) readError(op string, err error) error {
-	if errors.Is(err, nats.ErrMaxPayload) {
+	switch {
+	case inbox.LostPart(err):
+		return events.Errorf(events.CodeUnavailable, "%s: %w; ask again", op, err)
+	case errors.Is(err, nats.ErrMaxPayload):
 		return c.tooLarge(op)
 	}
 	return c.unanswered(op, err)

@@ -79,15 +79,21 @@ func (n *names) groupName(number uint64) (id string, reachable bool, err error) 
 		n.group = group.GroupRef
 		return group.ID, true, nil
 	}
-	for c, err := range n.r.Cascades() {
+	id, err = n.r.purgedGroup(number)
+	return id, false, err
+}
+
+// purgedGroup returns the id of a group that is being purged.
+func (r *Reader) purgedGroup(number uint64) (string, error) {
+	for c, err := range r.Cascades() {
 		if err != nil {
-			return "", false, err
+			return "", err
 		}
 		if c.Kind == events.CascadeGroupDelete && c.Group.GroupID == number {
-			return c.Group.ID, false, nil
+			return c.Group.ID, nil
 		}
 	}
-	return "", false, events.Errorf(events.CodeCorrupt, "views: rows hang on group number %d, which is neither there nor being purged; rebuild the views", number)
+	return "", events.Errorf(events.CodeCorrupt, "views: rows hang on group number %d, which is neither there nor being purged; rebuild the views", number)
 }
 
 // PutGroup sets a group, whose id and number never change.

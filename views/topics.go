@@ -130,15 +130,21 @@ func (n *names) topicName(id uuid.UUID) (name string, reachable bool, err error)
 		n.topic = events.TopicRef{Name: topic.Name, ID: id}
 		return topic.Name, true, nil
 	}
-	for c, err := range n.r.Cascades() {
+	name, err = n.r.purgedTopic(id)
+	return name, false, err
+}
+
+// purgedTopic returns the name of a topic that is being purged.
+func (r *Reader) purgedTopic(id uuid.UUID) (string, error) {
+	for c, err := range r.Cascades() {
 		if err != nil {
-			return "", false, err
+			return "", err
 		}
 		if c.Kind == events.CascadeTopicDelete && c.Topic.ID == id {
-			return c.Topic.Name, false, nil
+			return c.Topic.Name, nil
 		}
 	}
-	return "", false, events.Errorf(events.CodeCorrupt, "views: rows hang on topic %s, which is neither there nor being purged; rebuild the views", id)
+	return "", events.Errorf(events.CodeCorrupt, "views: rows hang on topic %s, which is neither there nor being purged; rebuild the views", id)
 }
 
 // PutTopic sets a topic, whose name never changes. Its Config is not stored: see

@@ -46,9 +46,8 @@ type Inbox struct {
 
 // expected is an answer that has not come, or not all of it.
 type expected struct {
-	body []byte
 	part int // that comes next
-	done func(*nats.Msg, error)
+	tell func(part *nats.Msg, more bool, err error)
 }
 
 // Open makes an inbox.
@@ -77,7 +76,7 @@ func (in *Inbox) end() {
 	in.closed, in.waiting = true, nil
 	in.mu.Unlock()
 	for _, e := range waiting {
-		e.done(nil, ErrClosed)
+		e.tell(nil, false, ErrClosed)
 	}
 }
 
@@ -88,7 +87,25 @@ func (in *Inbox) end() {
 //
 // forget makes that done will not be called, and reports whether it wasn't.
 func (in *Inbox) Send(msg *nats.Msg, done func(*nats.Msg, error)) (forget func() bool, err error) {
-	token, err := in.expect(done)
+	var body []byte
+	return in.send(msg, func(part *nats.Msg, more bool, err error) {
+		switch {
+		case err != nil:
+			done(nil, err)
+		case more:
+			body = append(body, part.Data...)
+		default:
+			if body != nil {
+				part.Data = append(body, part.Data...)
+			}
+			done(part, nil)
+		}
+	})
+}
+
+// send sends a request of whose answer each part is told, as Send does of the whole.
+func (in *Inbox) send(msg *nats.Msg, tell func(part *nats.Msg, more bool, err error)) (forget func() bool, err error) {
+	token, err := in.expect(tell)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +117,7 @@ func (in *Inbox) Send(msg *nats.Msg, done func(*nats.Msg, error)) (forget func()
 	return forget, nil
 }
 
-func (in *Inbox) expect(done func(*nats.Msg, error)) (token string, err error) {
+func (in *Inbox) expect(tell func(*nats.Msg, bool, error)) (token string, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.closed {
@@ -108,7 +125,7 @@ func (in *Inbox) expect(done func(*nats.Msg, error)) (token string, err error) {
 	}
 	in.last++
 	token = strconv.FormatUint(in.last, 36)
-	in.waiting[token] = &expected{done: done}
+	in.waiting[token] = &expected{tell: tell}
 	return token, nil
 }
 
@@ -150,17 +167,17 @@ func (in *Inbox) receive(msg *nats.Msg) {
 	if e == nil {
 		return // whoever waited has given up
 	}
-	whole, err := e.add(msg) // only here: messages come one after the other
-	if (whole || err != nil) && in.take(token) != nil {
-		e.done(msg, err)
+	more, err := e.next(msg) // only here: messages come one after the other
+	if more || in.take(token) != nil {
+		e.tell(msg, more, err)
 	}
 }
 
 // noResponders is the status of a reply that the NATS server itself sends.
 const noResponders = "503"
 
-// add adds a message to the answer. With the last one, that has the whole answer.
-func (e *expected) add(msg *nats.Msg) (whole bool, err error) {
+// next takes the next part of an answer, and reports whether more of it follow.
+func (e *expected) next(msg *nats.Msg) (more bool, err error) {
 	if len(msg.Data) == 0 && msg.Header.Get("Status") == noResponders {
 		return false, nats.ErrNoResponders
 	}
@@ -168,13 +185,5 @@ func (e *expected) add(msg *nats.Msg) (whole bool, err error) {
 		return false, errLostPart(e.part)
 	}
 	e.part++
-	more := msg.Header.Get(HeaderMore) != ""
-	if e.body == nil && !more {
-		return true, nil
-	}
-	if e.body = append(e.body, msg.Data...); more {
-		return false, nil
-	}
-	msg.Data = e.body
-	return true, nil
+	return msg.Header.Get(HeaderMore) != "", nil
 }

@@ -85,12 +85,12 @@ func apply(t *testing.T, store *storetest.Store, repeated bool) metalog.Info {
 
 func checkEveryLeader(t *testing.T, store *storetest.Store) {
 	t.Helper()
-	topics, err := store.ListTopics(t.Context())
+	topics, err := metalog.Collect(store.ListTopics(t.Context()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, topic := range topics {
-		partitions, err := store.ListPartitions(t.Context(), topic.Name)
+		partitions, err := metalog.Collect(store.ListPartitions(t.Context(), topic.Name))
 		if err != nil {
 			t.Fatal(err)
 		}

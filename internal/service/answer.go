@@ -13,6 +13,8 @@ import (
 // answer is what a request is told.
 type answer struct {
 	body   any         // told as JSON, unless it is a [rawBody]
+	rows   *rows       // told as a JSON list in place of the body, if not nil
+	part   int         // how many parts are told already
 	seq    uint64      // of the state it was read from; 0: not told
 	header nats.Header // more headers, told with an error too
 }
@@ -52,13 +54,18 @@ func (a answer) partHeader(i, of int) nats.Header {
 	if a.seq != 0 {
 		h.Set(wire.HeaderSeq, strconv.FormatUint(a.seq, 10))
 	}
-	if of > 1 {
+	a.setPart(h, i, i < of-1)
+	return h
+}
+
+// setPart numbers a part, unless it is all.
+func (a answer) setPart(h nats.Header, i int, more bool) {
+	if i += a.part; i > 0 || more {
 		h.Set(wire.HeaderPart, strconv.Itoa(i))
 	}
-	if i < of-1 {
+	if more {
 		h.Set(wire.HeaderMore, "true")
 	}
-	return h
 }
 
 // ownHeader is a header to add to.
@@ -76,6 +83,7 @@ func (s *Service) respondError(to string, a answer, failure error) error {
 		return err
 	}
 	h := a.ownHeader()
+	a.setPart(h, 0, false)
 	h.Set(micro.ErrorCodeHeader, string(e.Code))
 	h.Set(micro.ErrorHeader, e.Description())
 	return s.nc.PublishMsg(&nats.Msg{Subject: to, Header: h, Data: body})

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/nats-io/nats.go/micro"
@@ -34,14 +35,14 @@ var viewReads = []operation[timeViewer]{
 	read(wire.GetTopic, func(ctx context.Context, r metalog.Reader, q wire.Name) (events.Topic, error) {
 		return r.GetTopic(ctx, q.Name)
 	}),
-	read(wire.ListTopics, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.Topic, error) {
+	list(wire.ListTopics, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) iter.Seq2[events.Topic, error] {
 		return r.ListTopics(ctx)
 	}),
 
 	read(wire.GetSegment, func(ctx context.Context, r metalog.Reader, q wire.Segment) (events.Segment, error) {
 		return r.GetSegment(ctx, q.Topic, q.ID)
 	}),
-	read(wire.ListSegments, func(ctx context.Context, r metalog.Reader, q wire.Partitions) ([]events.Segment, error) {
+	list(wire.ListSegments, func(ctx context.Context, r metalog.Reader, q wire.Partitions) iter.Seq2[events.Segment, error] {
 		return r.ListSegments(ctx, q.Topic, orAll(q.Partition))
 	}),
 	read(wire.FindSegment, func(ctx context.Context, r metalog.Reader, q wire.Position) (events.Segment, error) {
@@ -51,14 +52,14 @@ var viewReads = []operation[timeViewer]{
 	read(wire.GetBroker, func(ctx context.Context, r metalog.Reader, q wire.BrokerID) (events.Broker, error) {
 		return r.GetBroker(ctx, q.ID)
 	}),
-	read(wire.ListBrokers, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.Broker, error) {
+	list(wire.ListBrokers, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) iter.Seq2[events.Broker, error] {
 		return r.ListBrokers(ctx)
 	}),
 
 	read(wire.GetPartition, func(ctx context.Context, r metalog.Reader, q wire.Partition) (events.Partition, error) {
 		return r.GetPartition(ctx, q.Topic, q.Partition)
 	}),
-	read(wire.ListPartitions, func(ctx context.Context, r metalog.Reader, q wire.Name) ([]events.Partition, error) {
+	list(wire.ListPartitions, func(ctx context.Context, r metalog.Reader, q wire.Name) iter.Seq2[events.Partition, error] {
 		return r.ListPartitions(ctx, q.Name)
 	}),
 	read(wire.GetPartitionLeader, func(ctx context.Context, r metalog.Reader, q wire.Partition) (events.Broker, error) {
@@ -71,31 +72,31 @@ var viewReads = []operation[timeViewer]{
 	read(wire.GetGroup, func(ctx context.Context, r metalog.Reader, q wire.ID) (events.Group, error) {
 		return r.GetGroup(ctx, q.ID)
 	}),
-	read(wire.ListGroups, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.Group, error) {
+	list(wire.ListGroups, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) iter.Seq2[events.Group, error] {
 		return r.ListGroups(ctx)
 	}),
 
 	read(wire.GetOffset, func(ctx context.Context, r metalog.Reader, q wire.GroupPartition) (events.Offset, error) {
 		return r.GetOffset(ctx, q.Group, q.Topic, q.Partition.Partition)
 	}),
-	read(wire.ListOffsets, func(ctx context.Context, r metalog.Reader, q wire.ID) ([]events.Offset, error) {
+	list(wire.ListOffsets, func(ctx context.Context, r metalog.Reader, q wire.ID) iter.Seq2[events.Offset, error] {
 		return r.ListOffsets(ctx, q.ID)
 	}),
-	read(wire.ListTopicOffsets, func(ctx context.Context, r metalog.Reader, q wire.Name) ([]events.Offset, error) {
+	list(wire.ListTopicOffsets, func(ctx context.Context, r metalog.Reader, q wire.Name) iter.Seq2[events.Offset, error] {
 		return r.ListTopicOffsets(ctx, q.Name)
 	}),
 
 	read(wire.GetConfig, func(ctx context.Context, r metalog.Reader, q wire.Scope) (events.ConfigEntry, error) {
 		return r.GetConfig(ctx, q.Scope)
 	}),
-	read(wire.ListConfigs, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.ConfigEntry, error) {
+	list(wire.ListConfigs, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) iter.Seq2[events.ConfigEntry, error] {
 		return r.ListConfigs(ctx)
 	}),
 
 	read(wire.GetTransaction, func(ctx context.Context, r metalog.Reader, q wire.ID) (events.Transaction, error) {
 		return r.GetTransaction(ctx, q.ID)
 	}),
-	read(wire.ListTransactions, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) ([]events.Transaction, error) {
+	list(wire.ListTransactions, func(ctx context.Context, r metalog.Reader, _ wire.Nothing) iter.Seq2[events.Transaction, error] {
 		return r.ListTransactions(ctx)
 	}),
 }
@@ -167,14 +168,10 @@ func (s state) view(ctx context.Context, op string, from timeViewer) (metalog.Vi
 // state whose seq is told.
 func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalog.Reader, Req) (Ans, error)) operation[timeViewer] {
 	return operation[timeViewer]{q.Op, func(ctx context.Context, from timeViewer, r micro.Request) (a answer, err error) {
-		var req Req
-		state, err := decodeQuery(r, &req)
-		if err != nil {
-			return a, named(q.Op, err)
-		}
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
-		view, err := state.view(ctx, q.Op, from)
+		var req Req
+		view, err := viewFor(ctx, q.Op, from, r, &req)
 		if err != nil {
 			return a, err
 		}
@@ -185,6 +182,30 @@ func read[Req, Ans any](q wire.Query[Req, Ans], ask func(context.Context, metalo
 		}
 		return a, err
 	}}
+}
+
+// list is read for a list, whose rows are told as they are read.
+func list[Req, Row any](q wire.List[Req, Row], ask func(context.Context, metalog.Reader, Req) iter.Seq2[Row, error]) operation[timeViewer] {
+	return operation[timeViewer]{q.Op, func(ctx context.Context, from timeViewer, r micro.Request) (a answer, err error) {
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
+		var req Req
+		view, err := viewFor(ctx, q.Op, from, r, &req)
+		if err != nil {
+			cancel()
+			return a, err
+		}
+		end := func() error { cancel(); return view.Close() }
+		return answer{seq: view.Seq(), rows: &rows{encodeRows(ask(ctx, view, req)), end}}, nil
+	}}
+}
+
+// viewFor reads what a query asks for, and gives the state to answer it from.
+func viewFor(ctx context.Context, op string, from timeViewer, r micro.Request, req any) (metalog.View, error) {
+	state, err := decodeQuery(r, req)
+	if err != nil {
+		return nil, named(op, err)
+	}
+	return state.view(ctx, op, from)
 }
 
 // query makes the operation of a query that is answered by the store itself.

@@ -196,6 +196,9 @@ func handler[S any](s *Service, o operation[S], from S, slots *slots) micro.Hand
 func (s *Service) serve(op string, r micro.Request, work func() (answer, error)) {
 	began := time.Now()
 	answer, err := work()
+	if err == nil && answer.rows != nil {
+		answer, err = s.sendRows(r.Reply(), answer)
+	}
 	s.observe(op, err, time.Since(began))
 	s.send(op, r, answer, err)
 }

@@ -28,23 +28,23 @@ func Entities(tb testing.TB, r metalog.Reader) map[string]Entity {
 	tb.Helper()
 	l := lister{TB: tb, entities: map[string]Entity{}}
 	l.cluster(r)
-	brokers, err := r.ListBrokers(tb.Context())
+	brokers, err := metalog.Collect(r.ListBrokers(tb.Context()))
 	l.ok(err)
 	for _, b := range brokers {
 		l.add("broker", fmt.Sprintf("broker/%d", b.ID), b, "id")
 	}
-	topics, err := r.ListTopics(tb.Context())
+	topics, err := metalog.Collect(r.ListTopics(tb.Context()))
 	l.ok(err)
 	for _, t := range topics {
 		l.topic(r, t)
 	}
-	groups, err := r.ListGroups(tb.Context())
+	groups, err := metalog.Collect(r.ListGroups(tb.Context()))
 	l.ok(err)
 	for _, g := range groups {
 		l.group(r, g)
 	}
 	l.configs(r)
-	transactions, err := r.ListTransactions(tb.Context())
+	transactions, err := metalog.Collect(r.ListTransactions(tb.Context()))
 	l.ok(err)
 	for _, t := range transactions {
 		l.add("transaction", "transaction/"+t.TransactionalID, t, "transactional_id")
@@ -81,14 +81,14 @@ func (l lister) topic(r metalog.Reader, t events.Topic) {
 	if t.Internal {
 		l.entities["cluster"].Fields["system_initialized"] = "true"
 	}
-	partitions, err := r.ListPartitions(l.Context(), t.Name)
+	partitions, err := metalog.Collect(r.ListPartitions(l.Context(), t.Name))
 	l.ok(err)
 	for _, p := range partitions {
 		below := fmt.Sprintf("%s/partition/%d", name, p.Partition)
 		l.add("partition", below, p, "topic", "topic_id", "partition")
 		l.own(below, t.ID.String(), "")
 	}
-	segments, err := r.ListSegments(l.Context(), t.Name, metalog.AllPartitions)
+	segments, err := metalog.Collect(r.ListSegments(l.Context(), t.Name, metalog.AllPartitions))
 	l.ok(err)
 	for _, s := range segments {
 		below := name + "/segment/" + s.ID
@@ -101,7 +101,7 @@ func (l lister) group(r metalog.Reader, g events.Group) {
 	name := "group/" + g.ID
 	l.add("group", name, g, "id", "group_id")
 	l.own(name, "", fmt.Sprint(g.GroupID))
-	offsets, err := r.ListOffsets(l.Context(), g.ID)
+	offsets, err := metalog.Collect(r.ListOffsets(l.Context(), g.ID))
 	l.ok(err)
 	for _, o := range offsets {
 		below := fmt.Sprintf("%s/offset/%s/%d", name, o.Topic, o.Partition)
@@ -112,7 +112,7 @@ func (l lister) group(r metalog.Reader, g events.Group) {
 
 // configs adds those that no entity has in it already.
 func (l lister) configs(r metalog.Reader) {
-	configs, err := r.ListConfigs(l.Context())
+	configs, err := metalog.Collect(r.ListConfigs(l.Context()))
 	l.ok(err)
 	for _, c := range configs {
 		e := l.entities[c.Scope.String()]

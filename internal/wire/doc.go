@@ -9,7 +9,9 @@
 //
 // An answer of any size fits any server: it is cut into parts below MaxPart,
 // sent in order to the reply subject. All but the last one have HeaderMore, and
-// the answer is their bytes put together again.
+// the answer is their bytes put together again. The parts of a list are sent while its
+// rows are read; when that fails, the part that follows is the last one, has the error
+// headers, and its body is the error alone.
 //
 // Commands of one operation may come in one message, a batch: on the operation's own
 // subject, with HeaderBatch, which says how many there are. The body is CBOR: a list of

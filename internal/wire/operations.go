@@ -12,6 +12,10 @@ import (
 // answer is a metalog.Result.
 type Query[Request, Answer any] struct{ Op string }
 
+// List is a Query whose answer is a list, with the type of its rows. Who answers writes
+// the rows as they are read, who asked has them as they come.
+type List[Request, Row any] struct{ Op string }
+
 // What reads ask for.
 type (
 	// Nothing is the request of a read that needs no more than its name.
@@ -106,32 +110,32 @@ type DiffPage struct {
 // The read operations.
 var (
 	GetTopic   = Query[Name, events.Topic]{"topic.get"}
-	ListTopics = Query[Nothing, []events.Topic]{"topic.list"}
+	ListTopics = List[Nothing, events.Topic]{"topic.list"}
 
 	GetSegment   = Query[Segment, events.Segment]{"segment.get"}
-	ListSegments = Query[Partitions, []events.Segment]{"segment.list"}
+	ListSegments = List[Partitions, events.Segment]{"segment.list"}
 	FindSegment  = Query[Position, events.Segment]{"segment.find"}
 
 	GetBroker   = Query[BrokerID, events.Broker]{"broker.get"}
-	ListBrokers = Query[Nothing, []events.Broker]{"broker.list"}
+	ListBrokers = List[Nothing, events.Broker]{"broker.list"}
 
 	GetPartition         = Query[Partition, events.Partition]{"partition.get"}
-	ListPartitions       = Query[Name, []events.Partition]{"partition.list"}
+	ListPartitions       = List[Name, events.Partition]{"partition.list"}
 	GetPartitionLeader   = Query[Partition, events.Broker]{"partition.get-leader"}
 	GetPartitionReplicas = Query[Partition, events.BrokerIDs]{"partition.get-replicas"}
 
 	GetGroup   = Query[ID, events.Group]{"group.get"}
-	ListGroups = Query[Nothing, []events.Group]{"group.list"}
+	ListGroups = List[Nothing, events.Group]{"group.list"}
 
 	GetOffset        = Query[GroupPartition, events.Offset]{"offset.get"}
-	ListOffsets      = Query[ID, []events.Offset]{"offset.list"}
-	ListTopicOffsets = Query[Name, []events.Offset]{"offset.list-topic"}
+	ListOffsets      = List[ID, events.Offset]{"offset.list"}
+	ListTopicOffsets = List[Name, events.Offset]{"offset.list-topic"}
 
 	GetConfig   = Query[Scope, events.ConfigEntry]{"config.get"}
-	ListConfigs = Query[Nothing, []events.ConfigEntry]{"config.list"}
+	ListConfigs = List[Nothing, events.ConfigEntry]{"config.list"}
 
 	GetTransaction   = Query[ID, events.Transaction]{"txn.get"}
-	ListTransactions = Query[Nothing, []events.Transaction]{"txn.list"}
+	ListTransactions = List[Nothing, events.Transaction]{"txn.list"}
 
 	Info       = Query[Nothing, metalog.Info]{"info"}
 	ReadEvents = Query[metalog.EventQuery, EventPage]{"events.read"}

@@ -112,7 +112,7 @@ func readAt(b *testing.B, cache *replay.AsOf, seq uint64) {
 		b.Error(err)
 		return
 	}
-	_, err = metalog.ReadViews(state.DB(), metalog.ViewsOptions{}).ListTopics(b.Context())
+	_, err = metalog.Collect(metalog.ReadViews(state.DB(), metalog.ViewsOptions{}).ListTopics(b.Context()))
 	if err := errors.Join(err, state.Close()); err != nil {
 		b.Error(err)
 	}

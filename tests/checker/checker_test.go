@@ -205,7 +205,7 @@ func (c *checker) check(view metalog.View, last *seen) error {
 // offsets reads a group's offsets, one by one and as a list: gets and scans go
 // different ways through the layers.
 func offsets(ctx context.Context, view metalog.View, group string, want int) ([]int64, error) {
-	list, err := view.ListOffsets(ctx, group)
+	list, err := metalog.Collect(view.ListOffsets(ctx, group))
 	if err != nil {
 		return nil, err
 	}

@@ -150,7 +150,7 @@ func (c *child) finish(stopped bool) error {
 		}
 	}
 	c.read()
-	if _, err := c.store.ListTopics(context.Background()); err != nil {
+	if _, err := metalog.Collect(c.store.ListTopics(context.Background())); err != nil {
 		c.out.say(failed, "a read:", err)
 	}
 	c.out.say(ended)

@@ -181,7 +181,7 @@ func TestReserve(t *testing.T) {
 	if _, err := store.CreateTopic(t.Context(), topic); outcomeOf(metalog.Result{}, err) != unavailable {
 		t.Errorf("create with the reserve touched: %v, want ErrUnavailable", err)
 	}
-	if topics, err := store.ListTopics(t.Context()); err != nil || len(topics) != 0 {
+	if topics, err := metalog.Collect(store.ListTopics(t.Context())); err != nil || len(topics) != 0 {
 		t.Errorf("list: %v, %v", topics, err)
 	}
 	if err := os.Remove(ballast); err != nil {
@@ -190,7 +190,7 @@ func TestReserve(t *testing.T) {
 	if _, err := store.CreateTopic(t.Context(), topic); err != nil {
 		t.Errorf("create with room again: %v", err)
 	}
-	topics, err := store.ListTopics(t.Context())
+	topics, err := metalog.Collect(store.ListTopics(t.Context()))
 	if err != nil || !slices.ContainsFunc(topics, func(x events.Topic) bool { return x.Name == "t" }) {
 		t.Errorf("list: %v, %v", topics, err)
 	}

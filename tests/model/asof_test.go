@@ -71,26 +71,26 @@ func (r *run) answersOf(state metalog.Reader) string {
 	ctx := r.tb.Context()
 	var all []any
 	add := func(answer any, err error) { r.tb.ok(err); all = append(all, answer) }
-	topics, err := state.ListTopics(ctx)
+	topics, err := metalog.Collect(state.ListTopics(ctx))
 	add(topics, err)
 	for _, topic := range topics {
-		add(first(state.ListPartitions(ctx, topic.Name)))
-		segments, err := state.ListSegments(ctx, topic.Name, metalog.AllPartitions)
+		add(first(metalog.Collect(state.ListPartitions(ctx, topic.Name))))
+		segments, err := metalog.Collect(state.ListSegments(ctx, topic.Name, metalog.AllPartitions))
 		add(segments, err)
 		for _, segment := range segments {
 			found, err := state.FindSegment(ctx, topic.Name, segment.Partition, segment.StartOffset)
 			all = append(all, found, text(err)) // it may be of another kind, or below the log start
 		}
-		add(first(state.ListTopicOffsets(ctx, topic.Name)))
+		add(first(metalog.Collect(state.ListTopicOffsets(ctx, topic.Name))))
 	}
-	add(first(state.ListBrokers(ctx)))
-	groups, err := state.ListGroups(ctx)
+	add(first(metalog.Collect(state.ListBrokers(ctx))))
+	groups, err := metalog.Collect(state.ListGroups(ctx))
 	add(groups, err)
 	for _, group := range groups {
-		add(first(state.ListOffsets(ctx, group.ID)))
+		add(first(metalog.Collect(state.ListOffsets(ctx, group.ID))))
 	}
-	add(first(state.ListConfigs(ctx)))
-	add(first(state.ListTransactions(ctx)))
+	add(first(metalog.Collect(state.ListConfigs(ctx))))
+	add(first(metalog.Collect(state.ListTransactions(ctx))))
 	answers, err := json.Marshal(all)
 	r.tb.ok(err)
 	return string(answers)

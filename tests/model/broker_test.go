@@ -156,6 +156,6 @@ func (r *run) compareBrokers() {
 		r.check(err, got, b)
 		want = append(want, b)
 	}
-	got, err := r.ListBrokers(ctx)
+	got, err := metalog.Collect(r.ListBrokers(ctx))
 	r.check(err, got, want)
 }

@@ -91,7 +91,7 @@ func (r *run) configStep() {
 func (r *run) compareConfigs() {
 	ctx := r.tb.Context()
 	byScope := func(a, b events.ConfigEntry) int { return cmp.Compare(a.Scope.String(), b.Scope.String()) }
-	got, err := r.ListConfigs(ctx)
+	got, err := metalog.Collect(r.ListConfigs(ctx))
 	slices.SortFunc(got, byScope)
 	r.check(err, append([]events.ConfigEntry{}, got...), append([]events.ConfigEntry{}, slices.SortedFunc(maps.Values(r.model.configs), byScope)...))
 	scopes := []events.EntityRef{{Kind: events.KindCluster}, topicScope("a"), groupScope("g"), events.BrokerInfo{ID: 1}.Entity()}

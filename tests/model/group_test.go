@@ -136,6 +136,6 @@ func (r *run) compareGroups() {
 		r.check(err, got, g.Group)
 		r.compareOffsets(g)
 	}
-	got, err := r.ListGroups(ctx)
+	got, err := metalog.Collect(r.ListGroups(ctx))
 	r.check(err, got, want)
 }

@@ -207,7 +207,7 @@ func (r *run) compareOffsets(g *group) {
 		got, err := r.GetOffset(ctx, g.ID, at.topic.Name, at.partition)
 		r.check(err, got, g.offsets[at])
 	}
-	got, err := r.ListOffsets(ctx, g.ID)
+	got, err := metalog.Collect(r.ListOffsets(ctx, g.ID))
 	r.check(err, got, want)
 }
 
@@ -221,7 +221,7 @@ func (r *run) compareTopicOffsets(t *topic) {
 			}
 		}
 	}
-	got, err := r.ListTopicOffsets(r.tb.Context(), t.Name)
+	got, err := metalog.Collect(r.ListTopicOffsets(r.tb.Context(), t.Name))
 	r.check(err, got, want)
 }
 

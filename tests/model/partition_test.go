@@ -299,6 +299,6 @@ func (r *run) comparePartitions(t *topic) {
 		}
 		r.check(err, leader, r.model.brokers[row.Leader])
 	}
-	got, err := r.ListPartitions(ctx, t.Name)
+	got, err := metalog.Collect(r.ListPartitions(ctx, t.Name))
 	r.check(err, got, want)
 }

@@ -85,7 +85,7 @@ func (r *run) compactSegments(t *topic, cmd metalog.CompactSegments) {
 
 func (r *run) compareSegments(t *topic) {
 	ctx := r.tb.Context()
-	got, err := r.ListSegments(ctx, t.Name, metalog.AllPartitions)
+	got, err := metalog.Collect(r.ListSegments(ctx, t.Name, metalog.AllPartitions))
 	slices.SortFunc(got, func(a, b events.Segment) int { return cmp.Compare(a.ID, b.ID) })
 	r.check(err, got, sorted(t.segments))
 	for id, want := range t.segments {
@@ -93,7 +93,7 @@ func (r *run) compareSegments(t *topic) {
 		r.check(err, got, want)
 	}
 	for _, p := range t.partitions {
-		got, err := r.ListSegments(ctx, t.Name, p.PartitionRef.Partition)
+		got, err := metalog.Collect(r.ListSegments(ctx, t.Name, p.PartitionRef.Partition))
 		slices.SortFunc(got, func(a, b events.Segment) int { return cmp.Compare(a.ID, b.ID) })
 		r.check(err, got, sorted(t.segmentsOf(p)))
 		r.compareFound(t, p, 25)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -143,22 +144,22 @@ func (r *run) state(of metalog.Reader) string {
 	add := func(name string) func(list any, err error) {
 		return func(list any, err error) { r.tb.ok(err); all[name] = list }
 	}
-	add("brokers")(first(of.ListBrokers(ctx)))
-	add("transactions")(first(of.ListTransactions(ctx)))
-	topics, err := of.ListTopics(ctx)
+	add("brokers")(first(metalog.Collect(of.ListBrokers(ctx))))
+	add("transactions")(first(metalog.Collect(of.ListTransactions(ctx))))
+	topics, err := metalog.Collect(of.ListTopics(ctx))
 	add("topics")(topics, err)
 	for _, t := range topics {
-		add("partitions " + t.Name)(first(of.ListPartitions(ctx, t.Name)))
-		segments, err := of.ListSegments(ctx, t.Name, metalog.AllPartitions)
+		add("partitions " + t.Name)(first(metalog.Collect(of.ListPartitions(ctx, t.Name))))
+		segments, err := metalog.Collect(of.ListSegments(ctx, t.Name, metalog.AllPartitions))
 		slices.SortFunc(segments, func(a, b events.Segment) int { return cmp.Compare(a.ID, b.ID) })
 		add("segments "+t.Name)(segments, err)
 	}
-	groups, err := of.ListGroups(ctx)
+	groups, err := metalog.Collect(of.ListGroups(ctx))
 	add("groups")(groups, err)
 	for _, g := range groups {
-		add("offsets " + g.ID)(first(of.ListOffsets(ctx, g.ID)))
+		add("offsets " + g.ID)(first(metalog.Collect(of.ListOffsets(ctx, g.ID))))
 	}
-	configs, err := of.ListConfigs(ctx)
+	configs, err := metalog.Collect(of.ListConfigs(ctx))
 	slices.SortFunc(configs, func(a, b events.ConfigEntry) int { return cmp.Compare(a.Scope.String(), b.Scope.String()) })
 	add("configs")(configs, err)
 	encoded, err := json.Marshal(all)
@@ -180,60 +181,71 @@ func values[T any](of []*T) []T {
 	return list
 }
 
-func (r modelReader) ListBrokers(context.Context) ([]events.Broker, error) {
-	brokers := slices.SortedFunc(maps.Values(r.m.brokers), func(a, b *events.Broker) int { return cmp.Compare(a.ID, b.ID) })
-	return values(brokers), nil
+// listOf makes a list of what is there already.
+func listOf[T any](rows []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	}
 }
 
-func (r modelReader) ListTopics(context.Context) ([]events.Topic, error) {
+func (r modelReader) ListBrokers(context.Context) iter.Seq2[events.Broker, error] {
+	brokers := slices.SortedFunc(maps.Values(r.m.brokers), func(a, b *events.Broker) int { return cmp.Compare(a.ID, b.ID) })
+	return listOf(values(brokers))
+}
+
+func (r modelReader) ListTopics(context.Context) iter.Seq2[events.Topic, error] {
 	list := []events.Topic{}
 	for _, t := range sorted(r.m.topics) {
 		row := t.Topic
 		row.Config = r.m.configs[topicScope(t.Name)].Config
 		list = append(list, row)
 	}
-	return list, nil
+	return listOf(list)
 }
 
-func (r modelReader) ListPartitions(_ context.Context, topic string) ([]events.Partition, error) {
+func (r modelReader) ListPartitions(_ context.Context, topic string) iter.Seq2[events.Partition, error] {
 	list := []events.Partition{}
 	for _, p := range r.m.topics[topic].partitions {
 		row := p.Partition
 		row.Leader, row.Revision = r.m.leader(p), p.revision()
 		list = append(list, row)
 	}
-	return list, nil
+	return listOf(list)
 }
 
-func (r modelReader) ListSegments(_ context.Context, topic string, _ int32) ([]events.Segment, error) {
-	return values(sorted(r.m.topics[topic].segments)), nil
+func (r modelReader) ListSegments(_ context.Context, topic string, _ int32) iter.Seq2[events.Segment, error] {
+	return listOf(values(sorted(r.m.topics[topic].segments)))
 }
 
-func (r modelReader) ListGroups(context.Context) ([]events.Group, error) {
+func (r modelReader) ListGroups(context.Context) iter.Seq2[events.Group, error] {
 	list := []events.Group{}
 	for _, g := range sorted(r.m.groups) {
 		list = append(list, g.Group)
 	}
-	return list, nil
+	return listOf(list)
 }
 
-func (r modelReader) ListOffsets(_ context.Context, group string) ([]events.Offset, error) {
+func (r modelReader) ListOffsets(_ context.Context, group string) iter.Seq2[events.Offset, error] {
 	list := []events.Offset{}
 	offsets := r.m.groups[group].offsets
 	for _, at := range slices.SortedFunc(maps.Keys(offsets), comparePositions) {
 		list = append(list, *offsets[at])
 	}
-	return list, nil
+	return listOf(list)
 }
 
-func (r modelReader) ListConfigs(context.Context) ([]events.ConfigEntry, error) {
-	return append([]events.ConfigEntry{}, slices.Collect(maps.Values(r.m.configs))...), nil
+func (r modelReader) ListConfigs(context.Context) iter.Seq2[events.ConfigEntry, error] {
+	return listOf(append([]events.ConfigEntry{}, slices.Collect(maps.Values(r.m.configs))...))
 }
 
-func (r modelReader) ListTransactions(context.Context) ([]events.Transaction, error) {
+func (r modelReader) ListTransactions(context.Context) iter.Seq2[events.Transaction, error] {
 	list := []events.Transaction{}
 	for _, t := range sorted(r.m.txns) {
 		list = append(list, t.view())
 	}
-	return list, nil
+	return listOf(list)
 }

@@ -170,7 +170,7 @@ func (r *run) compareTopics() {
 		r.compareSegments(t)
 		r.compareTopicOffsets(t)
 	}
-	got, err := r.ListTopics(ctx)
+	got, err := metalog.Collect(r.ListTopics(ctx))
 	r.check(err, got, want)
 	_, err = r.GetTopic(ctx, "none")
 	r.refused(err, metalog.ErrNotFound)

@@ -174,7 +174,7 @@ func (r *run) compareTransactions() {
 		got, err := r.GetTransaction(ctx, t.TransactionalID)
 		r.check(err, got, row)
 	}
-	got, err := r.ListTransactions(ctx)
+	got, err := metalog.Collect(r.ListTransactions(ctx))
 	r.check(err, got, want)
 }
 

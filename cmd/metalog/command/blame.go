@@ -43,7 +43,7 @@ func (a *app) printBlame(report metalog.BlameReport) error {
 	}
 	switch a.format {
 	case formatJSONL:
-		return printList(a, "fields", report.Fields)
+		return printList(a, "fields", listOf(report.Fields))
 	case formatTable:
 	default:
 		return a.printValue(report)

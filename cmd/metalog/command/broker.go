@@ -48,11 +48,7 @@ func (a *app) brokerList() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.readViews(ctx, func(from metalog.Reader) error {
-				brokers, err := from.ListBrokers(ctx)
-				if err != nil {
-					return err
-				}
-				return printList(a, "brokers", brokers, brokerColumns...)
+				return printList(a, "brokers", from.ListBrokers(ctx), brokerColumns...)
 			})
 		}),
 	}

@@ -17,11 +17,11 @@ const completeTimeout = 2 * time.Second
 // completeTopic offers the names of topics for a first argument.
 func (a *app) completeTopic(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.complete(cmd, args, func(ctx context.Context, from metalog.Reader) ([]string, error) {
-		topics, err := from.ListTopics(ctx)
-		names := make([]string, len(topics))
-		for i, t := range topics {
-			names[i] = t.Name
-		}
+		var names []string
+		err := each(from.ListTopics(ctx), func(t events.Topic) error {
+			names = append(names, t.Name)
+			return nil
+		})
 		return names, err
 	})
 }
@@ -29,11 +29,11 @@ func (a *app) completeTopic(cmd *cobra.Command, args []string, _ string) ([]stri
 // completeGroup offers the ids of groups for a first argument.
 func (a *app) completeGroup(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.complete(cmd, args, func(ctx context.Context, from metalog.Reader) ([]string, error) {
-		groups, err := from.ListGroups(ctx)
-		ids := make([]string, len(groups))
-		for i, g := range groups {
-			ids[i] = g.ID
-		}
+		var ids []string
+		err := each(from.ListGroups(ctx), func(g events.Group) error {
+			ids = append(ids, g.ID)
+			return nil
+		})
 		return ids, err
 	})
 }

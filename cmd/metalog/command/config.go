@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -63,16 +64,16 @@ func (a *app) configList() *cobra.Command {
 }
 
 // listConfigs reads all configs, or that of the one scope that is named.
-func listConfigs(ctx context.Context, from metalog.Reader, scopes []string) ([]events.ConfigEntry, error) {
+func listConfigs(ctx context.Context, from metalog.Reader, scopes []string) (iter.Seq2[events.ConfigEntry, error], error) {
 	if len(scopes) == 0 {
-		return from.ListConfigs(ctx)
+		return from.ListConfigs(ctx), nil
 	}
 	scope, err := events.ParseEntityRef(scopes[0])
 	if err != nil {
 		return nil, err
 	}
 	entry, err := from.GetConfig(ctx, scope)
-	return []events.ConfigEntry{entry}, err
+	return listOf([]events.ConfigEntry{entry}), err
 }
 
 var configColumns = []column[events.ConfigEntry]{

@@ -41,11 +41,7 @@ func (a *app) groupList() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.readViews(ctx, func(from metalog.Reader) error {
-				groups, err := from.ListGroups(ctx)
-				if err != nil {
-					return err
-				}
-				return printList(a, "groups", groups, groupColumns...)
+				return printList(a, "groups", from.ListGroups(ctx), groupColumns...)
 			})
 		}),
 	}

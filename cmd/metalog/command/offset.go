@@ -56,8 +56,7 @@ func (a *app) offsetList() *cobra.Command {
 		ValidArgsFunction: a.completeGroup,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			return a.readViews(ctx, func(from metalog.Reader) error {
-				offsets, err := from.ListOffsets(ctx, args[0])
-				return a.printOffsets(offsets, err)
+				return printList(a, "offsets", from.ListOffsets(ctx, args[0]), offsetColumns...)
 			})
 		}),
 	}
@@ -71,18 +70,10 @@ func (a *app) offsetListTopic() *cobra.Command {
 		ValidArgsFunction: a.completeTopic,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			return a.readViews(ctx, func(from metalog.Reader) error {
-				offsets, err := from.ListTopicOffsets(ctx, args[0])
-				return a.printOffsets(offsets, err)
+				return printList(a, "offsets", from.ListTopicOffsets(ctx, args[0]), offsetColumns...)
 			})
 		}),
 	}
-}
-
-func (a *app) printOffsets(offsets []events.Offset, err error) error {
-	if err != nil {
-		return err
-	}
-	return printList(a, "offsets", offsets, offsetColumns...)
 }
 
 var offsetColumns = []column[events.Offset]{
@@ -193,7 +184,6 @@ func (a *app) showOffset(group, topic string, partition int32) shower {
 // showOffsets prints a group's offsets as they are after a write.
 func (a *app) showOffsets(group string) shower {
 	return func(ctx context.Context, from metalog.Reader, _ metalog.Result) error {
-		offsets, err := from.ListOffsets(ctx, group)
-		return a.printOffsets(offsets, err)
+		return printList(a, "offsets", from.ListOffsets(ctx, group), offsetColumns...)
 	}
 }

@@ -1,9 +1,13 @@
 package command
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"slices"
 
 	"github.com/goccy/go-yaml"
@@ -52,18 +56,20 @@ func (a *app) printValue(v any) error {
 	switch a.format {
 	case formatYAML:
 		encoded, err = yaml.JSONToYAML(encoded)
-		if err != nil {
-			return err
-		}
 	case formatJSON:
-		var indented bytes.Buffer
-		if err := json.Indent(&indented, encoded, "", "  "); err != nil {
-			return err
-		}
-		encoded = indented.Bytes()
+		encoded, err = indentJSON(encoded, "")
+	}
+	if err != nil {
+		return err
 	}
 	_, err = a.out.Write(encoded)
 	return err
+}
+
+func indentJSON(encoded []byte, prefix string) ([]byte, error) {
+	var indented bytes.Buffer
+	err := json.Indent(&indented, encoded, prefix, "  ")
+	return indented.Bytes(), err
 }
 
 // encode gives a value as one line of JSON. Text stays readable: <, > and & are
@@ -76,28 +82,112 @@ func encode(v any) ([]byte, error) {
 	return line.Bytes(), err
 }
 
-// printList prints things of one kind: a table of the columns, or a list of the
-// objects that describe prints. What kind they are says who has none.
-func printList[T any](a *app, kind string, list []T, columns ...column[T]) error {
+// printList prints things of one kind as they are read: a table of the columns, or a
+// list of the objects that describe prints. What kind they are says who has none.
+func printList[T any](a *app, kind string, list iter.Seq2[T, error], columns ...column[T]) error {
+	out := bufio.NewWriter(a.out)
+	show := printLines[T]
 	switch a.format {
-	case formatJSONL:
-		for _, item := range list {
-			if err := a.printValue(item); err != nil {
-				return err
-			}
-		}
-		return nil
 	case formatTable:
-		if len(list) == 0 {
-			_, err := fmt.Fprintf(a.err, "no %s\n", kind)
+		show = func(out io.Writer, list iter.Seq2[T, error]) error { return printRows(a, kind, out, list, columns) }
+	case formatJSON:
+		show = printArray
+	case formatYAML:
+		show = printElements
+	}
+	return errors.Join(show(out, list), out.Flush())
+}
+
+// each does something with the items of a list, up to the first error.
+func each[T any](list iter.Seq2[T, error], do func(T) error) error {
+	for item, err := range list {
+		if err == nil {
+			err = do(item)
+		}
+		if err != nil {
 			return err
 		}
-		return printTable(a.out, list, columns)
 	}
-	if list == nil {
-		list = []T{}
+	return nil
+}
+
+func printRows[T any](a *app, kind string, out io.Writer, list iter.Seq2[T, error], columns []column[T]) error {
+	t := newTable(out, columns)
+	err := each(list, func(item T) error {
+		t.row(item)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case t.rows > 0:
+		return t.text.Flush()
 	}
-	return a.printValue(list)
+	_, err = fmt.Fprintf(a.err, "no %s\n", kind)
+	return err
+}
+
+// printArray prints a list as one value in JSON.
+func printArray[T any](out io.Writer, list iter.Seq2[T, error]) error {
+	before, end := "[\n  ", "[]\n"
+	err := each(list, func(item T) error {
+		encoded, err := encode(item)
+		if err == nil {
+			encoded, err = indentJSON(bytes.TrimSpace(encoded), "  ")
+		}
+		if err == nil {
+			_, err = fmt.Fprintf(out, "%s%s", before, encoded)
+		}
+		before, end = ",\n  ", "\n]\n"
+		return err
+	})
+	if err == nil {
+		_, err = io.WriteString(out, end)
+	}
+	return err
+}
+
+// printElements prints a list in YAML: the elements of many lists of one are those of
+// one list.
+func printElements[T any](out io.Writer, list iter.Seq2[T, error]) error {
+	end := "[]\n"
+	err := each(list, func(item T) error {
+		encoded, err := encode([]T{item})
+		if err == nil {
+			encoded, err = yaml.JSONToYAML(encoded)
+		}
+		if err == nil {
+			_, err = out.Write(encoded)
+		}
+		end = ""
+		return err
+	})
+	if err == nil {
+		_, err = io.WriteString(out, end)
+	}
+	return err
+}
+
+// printLines prints a value a line.
+func printLines[T any](out io.Writer, list iter.Seq2[T, error]) error {
+	return each(list, func(item T) error {
+		encoded, err := encode(item)
+		if err == nil {
+			_, err = out.Write(encoded)
+		}
+		return err
+	})
+}
+
+// listOf makes a list of what is there already.
+func listOf[T any](items []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, item := range items {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
 }
 
 // say prints a sentence for people; a format for programs gets v instead.

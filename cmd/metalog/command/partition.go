@@ -56,11 +56,7 @@ func (a *app) partitionList() *cobra.Command {
 		ValidArgsFunction: a.completeTopic,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			return a.readViews(ctx, func(from metalog.Reader) error {
-				partitions, err := from.ListPartitions(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return printList(a, "partitions", partitions, partitionColumns...)
+				return printList(a, "partitions", from.ListPartitions(ctx, args[0]), partitionColumns...)
 			})
 		}),
 	}

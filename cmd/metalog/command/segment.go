@@ -54,11 +54,7 @@ func (a *app) segmentList() *cobra.Command {
 		ValidArgsFunction: a.completeTopic,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			return a.readViews(ctx, func(from metalog.Reader) error {
-				segments, err := from.ListSegments(ctx, args[0], partition)
-				if err != nil {
-					return err
-				}
-				return printList(a, "segments", segments, segmentColumns...)
+				return printList(a, "segments", from.ListSegments(ctx, args[0], partition), segmentColumns...)
 			})
 		}),
 	}

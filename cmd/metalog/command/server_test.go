@@ -118,7 +118,7 @@ func TestNotReadyWhenTheStoreStopped(t *testing.T) {
 	if _, err := s.store.CreateGroup(t.Context(), metalog.CreateGroup{ID: "h"}); !errors.Is(err, metalog.ErrUnavailable) {
 		t.Errorf("later write: %v, want unavailable", err)
 	}
-	if groups, err := s.store.ListGroups(t.Context()); err != nil || len(groups) != 0 {
+	if groups, err := metalog.Collect(s.store.ListGroups(t.Context())); err != nil || len(groups) != 0 {
 		t.Errorf("read: %v, %v", groups, err)
 	}
 }

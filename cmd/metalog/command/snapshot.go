@@ -56,7 +56,7 @@ func (a *app) snapshotList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printList(a, "snapshots", list, snapshotColumns...)
+				return printList(a, "snapshots", listOf(list), snapshotColumns...)
 			})
 		}),
 	}

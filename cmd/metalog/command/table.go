@@ -23,21 +23,40 @@ type column[T any] struct {
 const columnGap = 2 // spaces
 
 func printTable[T any](w io.Writer, rows []T, columns []column[T]) error {
-	table := tabwriter.NewWriter(w, 0, 0, columnGap, ' ', 0)
-	titles := make([]string, len(columns))
-	for i, c := range columns {
-		titles[i] = c.title
-	}
-	fmt.Fprintln(table, strings.Join(titles, "\t"))
-	cells := make([]string, len(columns))
+	t := newTable(w, columns)
 	for _, row := range rows {
-		for i, c := range columns {
-			cells[i] = cellText(c.cell(row))
-		}
-		fmt.Fprintln(table, strings.Join(cells, "\t"))
+		t.row(row)
 	}
-	return table.Flush()
+	return t.text.Flush()
 }
+
+// table is a table whose columns line up. It keeps the text of its rows until that is
+// flushed.
+type table[T any] struct {
+	text    *tabwriter.Writer
+	columns []column[T]
+	cells   []string
+	rows    int
+}
+
+func newTable[T any](w io.Writer, columns []column[T]) *table[T] {
+	t := &table[T]{text: tabwriter.NewWriter(w, 0, 0, columnGap, ' ', 0), columns: columns, cells: make([]string, len(columns))}
+	for i, c := range columns {
+		t.cells[i] = c.title
+	}
+	t.line()
+	return t
+}
+
+func (t *table[T]) row(row T) {
+	for i, c := range t.columns {
+		t.cells[i] = cellText(c.cell(row))
+	}
+	t.line()
+	t.rows++
+}
+
+func (t *table[T]) line() { fmt.Fprintln(t.text, strings.Join(t.cells, "\t")) }
 
 // rowText is a row of a table that is printed as its rows come. A cell that is wider
 // than its column moves those that follow only as far as there is no room for them.

@@ -42,11 +42,7 @@ func (a *app) topicList() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.readViews(ctx, func(from metalog.Reader) error {
-				topics, err := from.ListTopics(ctx)
-				if err != nil {
-					return err
-				}
-				return printList(a, "topics", topics, topicColumns...)
+				return printList(a, "topics", from.ListTopics(ctx), topicColumns...)
 			})
 		}),
 	}

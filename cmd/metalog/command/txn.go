@@ -218,11 +218,7 @@ func (a *app) txnList() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.readViews(ctx, func(from metalog.Reader) error {
-				transactions, err := from.ListTransactions(ctx)
-				if err != nil {
-					return err
-				}
-				return printList(a, "transactions", transactions, txnColumns...)
+				return printList(a, "transactions", from.ListTransactions(ctx), txnColumns...)
 			})
 		}),
 	}

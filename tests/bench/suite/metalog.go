@@ -121,7 +121,7 @@ func (s *metalogSystem) deleteTopic(ctx context.Context, name string) error {
 	if _, err := s.DeleteTopic(ctx, metalog.DeleteTopic{Name: name}); err != nil {
 		return err
 	}
-	if _, err := s.ListSegments(ctx, name, metalog.AllPartitions); !errors.Is(err, metalog.ErrNotFound) {
+	if _, err := metalog.Collect(s.ListSegments(ctx, name, metalog.AllPartitions)); !errors.Is(err, metalog.ErrNotFound) {
 		return fmt.Errorf("the segments of %s after its deletion: %w", name, err)
 	}
 	return nil
@@ -153,8 +153,14 @@ func (s *metalogSystem) read(ctx context.Context, group, partition int) error {
 }
 
 func (s *metalogSystem) list(ctx context.Context, group int) (int, error) {
-	offsets, err := s.ListOffsets(ctx, groupID(group))
-	return len(offsets), err
+	listed := 0
+	for _, err := range s.ListOffsets(ctx, groupID(group)) {
+		if err != nil {
+			return listed, err
+		}
+		listed++
+	}
+	return listed, nil
 }
 
 func (s *metalogSystem) Close(ctx context.Context) error { return s.parts.stop(ctx) }
