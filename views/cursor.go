@@ -89,12 +89,12 @@ func (r *Reader) cursors(b bounds) ([]cursor, error) {
 	r.order()
 	active := r.active
 	if r.live {
-		active = active.Copy()
+		active = active.copy()
 	}
-	cursors := append(make([]cursor, 0, 4), newLayerCursor(active, b))
+	cursors := append(make([]cursor, 0, 4), newLayerCursor(active, b, r.changes))
 	for _, layer := range [...]*rows{r.under, r.frozen} {
 		if layer != nil {
-			cursors = append(cursors, newLayerCursor(layer, b))
+			cursors = append(cursors, newLayerCursor(layer, b, r.changes))
 		}
 	}
 	base, err := r.newBaseCursor(b)
@@ -135,15 +135,16 @@ func stepOthers(cursors []cursor, winner cursor, hidden []byte) error {
 
 // layerCursor walks pending rows.
 type layerCursor struct {
-	iter       btree.MapIter[string, []byte]
+	iter       btree.MapIter[string, *pendingRow]
+	changes    uint64 // that are seen
 	prefix     string
 	descending bool
-	key        []byte // of the row, without the bucket's number; the array is used again
+	row        entry // the key's array is used again
 	ok         bool
 }
 
-func newLayerCursor(layer *rows, b bounds) *layerCursor {
-	c := &layerCursor{iter: layer.Iter(), prefix: string(b.prefix), descending: b.descending}
+func newLayerCursor(layer *rows, b bounds, changes uint64) *layerCursor {
+	c := &layerCursor{iter: layer.byKey.Iter(), changes: changes, prefix: string(b.prefix), descending: b.descending}
 	c.ok = c.iter.Seek(string(b.start))
 	switch {
 	case c.descending && c.ok:
@@ -157,11 +158,12 @@ func newLayerCursor(layer *rows, b bounds) *layerCursor {
 
 func (c *layerCursor) load() {
 	if c.ok = c.ok && strings.HasPrefix(c.iter.Key(), c.prefix); c.ok {
-		c.key = append(c.key[:0], c.iter.Key()[1:]...)
+		c.row.key = append(c.row.key[:0], c.iter.Key()[1:]...)
+		c.row.value = c.iter.Value().after(c.changes)
 	}
 }
 
-func (c *layerCursor) entry() (entry, bool) { return entry{c.key, c.iter.Value()}, c.ok }
+func (c *layerCursor) entry() (entry, bool) { return c.row, c.ok }
 
 func (c *layerCursor) step() error {
 	if c.descending {

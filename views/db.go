@@ -91,8 +91,8 @@ func Open(opts Options) (*DB, error) {
 		return nil, err
 	}
 	db.flushed.Store(&at)
-	db.published.Store(&State{at: at, active: newRows()})
-	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows(), kept: new(kept)}}
+	db.published.Store(&State{at: at, active: newRows(0)})
+	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows(0), kept: new(kept)}}
 	return db, nil
 }
 

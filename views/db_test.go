@@ -302,7 +302,7 @@ func TestFlushDueByPages(t *testing.T) {
 	}
 	fill(64)
 	if !tx.FreezeDue() {
-		t.Errorf("not due with %d rows pending over a file of %d", tx.active.Len(), tx.fileSize)
+		t.Errorf("not due with %d rows pending over a file of %d", tx.active.len(), tx.fileSize)
 	}
 	tx.BeginLoad()
 	if tx.FreezeDue() {

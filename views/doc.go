@@ -16,8 +16,13 @@
 //
 // The maps know of deleted rows too (tombstones). Scans merge the layers.
 //
+// A map has for each key the versions of the row, each with the number of the change
+// that made it. Whoever reads knows how many changes it sees, and passes over later
+// versions. So nodes of the map are copied for rows that are new to it, and not for
+// those that change again. Versions stay as long as their layer.
+//
 // Between [Tx.Begin] and [Tx.Seal] the writer works on a group of records. Seal
-// copies the active map, which costs nothing until a part of it is changed, and
+// copies the active map, which costs nothing until a row is added, and
 // gives the copy, the frozen layer and the checkpoint as a [State]. Once the
 // group is durable in the log its owner gives the state to [DB.Publish], and
 // snapshots show it. When there is enough to flush, Seal makes the active layer

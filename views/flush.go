@@ -46,7 +46,7 @@ func (tx *Tx) pendingPages() int64 {
 	if tx.loader != nil {
 		return 0
 	}
-	return min(int64(tx.active.Len())*pageSize, tx.fileSize)
+	return min(int64(tx.active.len())*pageSize, tx.fileSize)
 }
 
 // pageSize is about what the system's is, and with it bbolt's.
@@ -63,11 +63,12 @@ const pageSize = 4096
 func (db *DB) Flush(ctx context.Context) error {
 	db.flushing.Lock()
 	defer db.flushing.Unlock()
-	frozen := db.published.Load().frozen
+	state := db.published.Load()
+	frozen := state.frozen
 	if frozen == nil {
 		return db.flushErr
 	}
-	if err := db.write(ctx, frozen.at, frozen.rows); err != nil {
+	if err := db.write(ctx, frozen.at, state.changes, frozen.rows); err != nil {
 		return err
 	}
 	db.retire(frozen)
@@ -89,7 +90,7 @@ func (db *DB) FlushAll(ctx context.Context) error {
 	if state.frozen != nil {
 		layers = []*rows{state.frozen.rows, state.active}
 	}
-	if err := db.write(ctx, state.at, layers...); err != nil {
+	if err := db.write(ctx, state.at, state.changes, layers...); err != nil {
 		return err
 	}
 	if state.frozen != nil {
@@ -115,9 +116,9 @@ func (db *DB) WaitFlushed(ctx context.Context) error {
 	}
 }
 
-// write commits layers, the oldest first, with the checkpoint after them. The
-// caller holds db.flushing.
-func (db *DB) write(ctx context.Context, at Checkpoint, layers ...*rows) error {
+// write commits layers as they were after so many changes, the oldest first, with the
+// checkpoint after them. The caller holds db.flushing.
+func (db *DB) write(ctx context.Context, at Checkpoint, changes uint64, layers ...*rows) error {
 	if db.flushErr != nil {
 		return db.flushErr
 	}
@@ -129,7 +130,7 @@ func (db *DB) write(ctx context.Context, at Checkpoint, layers ...*rows) error {
 	guardErr := guard(func() {
 		err = db.bolt.Update(func(tx *bbolt.Tx) error {
 			for _, layer := range layers {
-				if err := writeLayer(ctx, tx, layer); err != nil {
+				if err := writeLayer(ctx, tx, layer, changes); err != nil {
 					return err
 				}
 			}
@@ -151,18 +152,18 @@ func (db *DB) write(ctx context.Context, at Checkpoint, layers ...*rows) error {
 }
 
 // writeLayer puts and deletes a layer's rows in order of bucket and key.
-func writeLayer(ctx context.Context, tx *bbolt.Tx, layer *rows) (err error) {
+func writeLayer(ctx context.Context, tx *bbolt.Tx, layer *rows, changes uint64) (err error) {
 	var to *bbolt.Bucket
 	var current bucket
 	written := 0
-	layer.Scan(func(k string, value []byte) bool {
+	layer.byKey.Scan(func(k string, row *pendingRow) bool {
 		if b := bucket(k[0]); b != current {
 			to, current = openForWrite(tx, b), b
 		}
 		if written++; written%flushCheckEvery == 0 {
 			err = ctx.Err()
 		}
-		switch {
+		switch value := row.after(changes); {
 		case err != nil:
 		case value == nil:
 			err = to.Delete([]byte(k[1:]))

@@ -22,7 +22,8 @@ type layersTest struct {
 	now       model            // what the writer has done
 	at        map[uint64]model // what each sealed seq should show
 	published uint64
-	sealed    []*State // not published yet
+	sealed    []*State  // not published yet
+	held      *Snapshot // one that stays open over other steps; nil: none
 }
 
 // TestLayers puts, deletes, loads in bulk, seals, publishes, freezes, flushes and reopens at
@@ -36,7 +37,7 @@ func TestLayers(t *testing.T) {
 		defer os.RemoveAll(dir)
 		l := &layersTest{path: filepath.Join(dir, "views.db"), now: model{}, at: map[uint64]model{0: {}}}
 		l.open(t)
-		defer func() { l.db.Close() }()
+		defer func() { l.letGo(t); l.db.Close() }()
 		t.Repeat(map[string]func(*rapid.T){
 			"put":      l.put,
 			"remove":   l.remove,
@@ -45,6 +46,7 @@ func TestLayers(t *testing.T) {
 			"flush":    l.flush,
 			"flushAll": l.flushAll,
 			"load":     l.load,
+			"hold":     l.hold,
 			"reopen":   l.reopen,
 			"":         l.check,
 		})
@@ -131,6 +133,7 @@ func (l *layersTest) flushAll(t *rapid.T) {
 
 // reopen loses what was not flushed, as a crash would.
 func (l *layersTest) reopen(t *rapid.T) {
+	l.letGo(t)
 	seq := l.db.Flushed().Seq
 	if err := l.db.Close(); err != nil {
 		t.Fatal(err)
@@ -160,6 +163,29 @@ func (l *layersTest) check(t *rapid.T) {
 		t.Fatalf("snapshot of seq %d, published %d", snapshot.Seq(), l.published)
 	}
 	checkReader(t, &snapshot.Reader, l.at[l.published], prefix, start)
+	if l.held != nil {
+		checkReader(t, &l.held.Reader, l.at[l.held.Seq()], prefix, start)
+	}
+}
+
+// hold opens a snapshot that stays, in place of the one before.
+func (l *layersTest) hold(t *rapid.T) {
+	l.letGo(t)
+	held, err := l.db.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.held = held
+}
+
+func (l *layersTest) letGo(t *rapid.T) {
+	if l.held == nil {
+		return
+	}
+	if err := l.held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l.held = nil
 }
 
 func checkReader(t *rapid.T, r *Reader, want model, prefix, start string) {

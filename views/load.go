@@ -134,9 +134,12 @@ func (r *Reader) order() {
 	}
 	slices.SortFunc(l.unordered, func(a, b *loadedRow) int { return strings.Compare(a.key, b.key) })
 	for _, row := range l.unordered {
-		old, known := r.active.Set(row.key, row.value)
-		l.ordered += int64(len(row.value) - len(old))
-		if !known {
+		r.changes++
+		l.ordered += int64(len(row.value)) + versionOverhead
+		if pending := r.active.find(key(row.key)); pending != nil {
+			pending.set(row.value, r.changes)
+		} else {
+			r.active.add(key(row.key), row.value, r.changes)
 			l.ordered += int64(len(row.key)) + loadedOverhead
 		}
 		row.unordered = false

@@ -4,33 +4,22 @@ import (
 	"iter"
 	"runtime/debug"
 
-	"github.com/tidwall/btree"
-
 	"github.com/metalog/metalog/events"
 )
-
-// rows is a layer of pending rows: an ordered map from [key] to value. A nil
-// value is a tombstone: the row is deleted, whatever the layers below say.
-type rows = btree.Map[string, []byte]
-
-// rowsDegree bounds a node of the map to 2·degree−1 rows. Each group copies the
-// nodes that it changes, so nodes are small.
-const rowsDegree = 8
-
-func newRows() *rows { return btree.NewMap[string, []byte](rowsDegree) }
 
 // Reader reads the views at one point in the log. [Snapshot] and [Tx] embed it;
 // it is valid for as long as they are, and for use by one goroutine at a time.
 // What it returns is the caller's.
 type Reader struct {
-	at     Checkpoint
-	live   bool    // active changes between reads: this is a Tx
-	active *rows   // newest layer
-	under  *rows   // of a scratch: the newest layer of what it is over; else nil
-	frozen *rows   // older layer, nil: none
-	base   *base   // oldest layer, nil: the read point is closed
-	loader *loader // of a Tx between BeginLoad and EndLoad; else nil
-	kept   *kept   // of a Tx; else nil
+	at      Checkpoint
+	changes uint64  // how many of the writer's changes to pending rows are seen
+	live    bool    // active changes between reads: this is a Tx
+	active  *rows   // newest layer
+	under   *rows   // of a scratch: the newest layer of what it is over; else nil
+	frozen  *rows   // older layer, nil: none
+	base    *base   // oldest layer, nil: the read point is closed
+	loader  *loader // of a Tx between BeginLoad and EndLoad; else nil
+	kept    *kept   // of a Tx; else nil
 }
 
 // Checkpoint returns the read point.
@@ -73,7 +62,7 @@ func (r *Reader) get(k key) (value []byte, found bool, err error) {
 }
 
 func (r *Reader) getFromLayers(k key) (value []byte, found bool, err error) {
-	if value, known := r.active.Get(string(k)); known {
+	if value, known := r.active.get(k, r.changes); known {
 		return value, value != nil, nil
 	}
 	return r.getBelow(k)
@@ -82,10 +71,10 @@ func (r *Reader) getFromLayers(k key) (value []byte, found bool, err error) {
 // getBelow returns the value under k in the layers below the active one.
 func (r *Reader) getBelow(k key) (value []byte, found bool, err error) {
 	for _, layer := range [...]*rows{r.under, r.frozen} {
-		if layer == nil || layer.Len() == 0 {
+		if layer == nil {
 			continue
 		}
-		if value, known := layer.Get(string(k)); known {
+		if value, known := layer.get(k, r.changes); known {
 			return value, value != nil, nil
 		}
 	}

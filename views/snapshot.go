@@ -34,7 +34,7 @@ func (db *DB) Snapshot() (*Snapshot, error) {
 }
 
 func newSnapshot(db *DB, state *State, base *base) *Snapshot {
-	s := &Snapshot{Reader: Reader{at: state.at, active: state.active, base: base}, db: db}
+	s := &Snapshot{Reader: Reader{at: state.at, changes: state.changes, active: state.active, base: base}, db: db}
 	if state.frozen != nil {
 		s.frozen = state.frozen.rows
 	}

@@ -5,9 +5,10 @@ import "context"
 // State is the views after a group of records: what [DB.Publish] makes visible.
 // It does not change.
 type State struct {
-	at     Checkpoint
-	active *rows  // a copy of the writer's
-	frozen *layer // nil: none
+	at      Checkpoint
+	changes uint64 // to pending rows, up to it
+	active  *rows  // a copy of the writer's
+	frozen  *layer // nil: none
 }
 
 // Checkpoint returns the state's point in the log.
@@ -15,6 +16,10 @@ func (s *State) Checkpoint() Checkpoint { return s.at }
 
 // Frozen reports whether the state has rows for [DB.Flush] to write.
 func (s *State) Frozen() bool { return s.frozen != nil }
+
+func (s *State) withoutFrozen() *State {
+	return &State{at: s.at, changes: s.changes, active: s.active}
+}
 
 // layer is pending rows that nobody changes any more.
 type layer struct {
@@ -32,7 +37,7 @@ func (db *DB) Publish(state *State) {
 	defer db.wakeWaiters()
 	if db.frozen.Load() != state.frozen {
 		// Sealed before a flush that is done: don't keep its rows in memory.
-		state = &State{at: state.at, active: state.active}
+		state = state.withoutFrozen()
 	}
 	db.published.Store(state)
 }
@@ -72,7 +77,7 @@ func (db *DB) retire(frozen *layer) {
 	defer db.publishing.Unlock()
 	db.frozen.Store(nil)
 	if s := db.published.Load(); s.frozen == frozen {
-		db.published.Store(&State{at: s.at, active: s.active})
+		db.published.Store(s.withoutFrozen())
 	}
 	close(frozen.flushed)
 }

@@ -1,15 +1,19 @@
 package views
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"github.com/metalog/metalog/events"
 )
 
-// rowOverhead is about what a pending row takes in memory besides the bytes of
-// its key and value.
-const rowOverhead = 96
+// What a pending row and each version of it take in memory, about, besides the bytes
+// of key and value.
+const (
+	rowOverhead     = 120
+	versionOverhead = 48
+)
 
 // Tx is the one writer of a DB, for use by one goroutine. Its work comes in
 // groups of records, each between [Tx.Begin] and [Tx.Seal]; it reads its own
@@ -64,12 +68,12 @@ func (tx *Tx) Seal(freeze bool) (*State, error) {
 	tx.hash()
 	if freeze && tx.db.frozen.Load() == nil {
 		tx.db.frozen.Store(&layer{rows: tx.active, at: tx.at, flushed: make(chan struct{})})
-		tx.active, tx.pending = newRows(), 0
+		tx.active, tx.pending = newRows(tx.active.len()), 0
 		if tx.loader != nil {
 			tx.loader.frozen(tx.db.maxPending)
 		}
 	}
-	return &State{at: tx.at, active: tx.active.Copy(), frozen: tx.db.frozen.Load()}, nil
+	return &State{at: tx.at, changes: tx.changes, active: tx.active.copy(), frozen: tx.db.frozen.Load()}, nil
 }
 
 // Commit seals what was written, publishes it, flushes it when it is due, and
@@ -131,23 +135,44 @@ func (tx *Tx) replace(k key, value []byte) (existed bool, err error) {
 	if tx.base == nil {
 		return false, errClosed
 	}
-	old, known := tx.set(k, value)
+	row := tx.active.find(k)
 	b := k.bucket()
 	if !b.primary() {
+		tx.set(k, row, value)
 		return false, nil
 	}
-	if !known {
-		if old, _, err = tx.getBelow(k); err != nil {
-			return false, err
-		}
+	old, existed, err := tx.oldTerm(k, row)
+	if err != nil {
+		return false, err
 	}
-	if existed = old != nil; existed {
-		subHash(&tx.at.Digest, rowHash(k, old))
+	if existed {
+		subHash(&tx.at.Digest, old)
 	} else {
 		tx.at.Counts[b]++
 	}
-	addHash(&tx.at.Digest, rowHash(k, value))
+	row = tx.set(k, row, value)
+	row.term, row.hashed = rowHash(k, value), true
+	addHash(&tx.at.Digest, row.term)
 	return existed, nil
+}
+
+// oldTerm returns what a primary row adds to the digest before it is changed, and whether
+// it is there. row is what the active layer has of it, or nil.
+func (tx *Tx) oldTerm(k key, row *pendingRow) (term events.Hash, exists bool, err error) {
+	var value []byte
+	if row != nil {
+		value = row.newest.Load().value
+		exists = value != nil
+	} else if value, exists, err = tx.getBelow(k); err != nil {
+		return term, false, err
+	}
+	switch {
+	case !exists:
+		return term, false, nil
+	case row != nil && row.hashed:
+		return row.term, true, nil
+	}
+	return rowHash(k, value), true, nil
 }
 
 // remove deletes a row. One that is not there is ErrCorrupt: the log holds
@@ -156,18 +181,24 @@ func (tx *Tx) remove(k key) error {
 	if tx.loader != nil {
 		return tx.removeLoaded(k)
 	}
-	old, found, err := tx.get(k)
-	if err != nil {
-		return err
+	if tx.base == nil {
+		return errClosed
 	}
-	if !found {
-		return errRemovesMissing(k)
-	}
+	row := tx.active.find(k)
 	if b := k.bucket(); b.primary() {
-		subHash(&tx.at.Digest, rowHash(k, old))
+		term, exists, err := tx.oldTerm(k, row)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			return errRemovesMissing(k)
+		}
+		subHash(&tx.at.Digest, term)
 		tx.at.Counts[b]--
+	} else if exists, err := tx.has(k); err != nil || !exists {
+		return cmp.Or(err, errRemovesMissing(k))
 	}
-	tx.set(k, nil)
+	tx.set(k, row, nil)
 	return nil
 }
 
@@ -175,12 +206,14 @@ func errRemovesMissing(k key) error {
 	return events.Errorf(events.CodeCorrupt, "views: apply deletes a row of %s that is not there (key %x); rebuild the views", k.bucket(), slices.Clone(k.inBucket()))
 }
 
-// set sets a row in the active layer, and returns what that had of it.
-func (tx *Tx) set(k key, value []byte) (old []byte, known bool) {
-	old, known = tx.active.Set(string(k), value)
-	tx.pending += int64(len(value) - len(old))
-	if !known {
-		tx.pending += int64(len(k)) + rowOverhead
+// set sets a row in the active layer, which has row of it already unless that is nil.
+func (tx *Tx) set(k key, row *pendingRow, value []byte) *pendingRow {
+	tx.changes++
+	tx.pending += int64(len(value)) + versionOverhead
+	if row != nil {
+		row.set(value, tx.changes)
+		return row
 	}
-	return old, known
+	tx.pending += int64(len(k)) + rowOverhead
+	return tx.active.add(k, value, tx.changes)
 }

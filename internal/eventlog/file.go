@@ -157,10 +157,12 @@ func (f *File) write(g *Group, st, next *state) error {
 }
 
 // How far the last segment is filled ahead of what is written, in bytes: as much as
-// was written, within these bounds.
+// was written, within these bounds. A group of more than maxFilled makes the file longer:
+// to write its bytes twice would take longer than that.
 const (
-	minAhead = 64 << 10
-	maxAhead = 256 << 10
+	minAhead  = 64 << 10
+	maxAhead  = 256 << 10
+	maxFilled = 32 << 10
 )
 
 // fillAhead sees to it that the next bytes overwrite zeros in place of making the file
@@ -170,7 +172,7 @@ const (
 func (f *File) fillAhead(st *state, bytes int64) error {
 	from := max(f.ahead, st.tail)
 	to := min(st.tail+bytes+min(max(st.tail, minAhead), maxAhead), int64(f.opts.SegmentSize))
-	if st.tail+bytes < f.ahead || to <= from {
+	if st.tail+bytes < f.ahead || to <= from || bytes > maxFilled {
 		return nil
 	}
 	if err := f.opts.disk.fill(segmentPath(f.dir, st.lastSegment()), from, to); err != nil {
