@@ -13,7 +13,8 @@ import (
 type request struct {
 	cmd  Command
 	opts CommandOptions
-	hash []byte // of the command, when it has an id
+	hash []byte     // of the command, when it has an id
+	with []*request // that came with it, and are decided right after it
 
 	// taken is set by whoever comes first: the sequencer, which then will answer,
 	// or the caller that gives up, which then knows that nothing was done.

@@ -77,7 +77,7 @@ func (s *sequencer) run() {
 				s.finish()
 				return
 			}
-			s.handle(req)
+			s.handleAll(req)
 			s.gather()
 		case spare := <-idle:
 			s.meet(spare)
@@ -111,7 +111,7 @@ func (s *sequencer) gather() {
 			if !ok {
 				return // run finds out, too
 			}
-			s.handle(req)
+			s.handleAll(req)
 		default:
 			return
 		}
@@ -169,6 +169,18 @@ func (s *sequencer) handOver(spare *group) {
 		if err := s.db.WaitFlushed(context.Background()); err != nil {
 			s.fail(err)
 		}
+	}
+}
+
+// handleAll decides a request and those that came with it, in one group if that has room.
+func (s *sequencer) handleAll(req *request) {
+	with := req.with // once it is answered, it may be used again
+	s.handle(req)
+	for _, other := range with {
+		if s.full() {
+			s.handOver(<-s.idle)
+		}
+		s.handle(other)
 	}
 }
 
