@@ -130,14 +130,18 @@ func openBolt(o Options) (bolt *bbolt.DB, err error) {
 	if err != nil {
 		return nil, boltError(o.Path, err)
 	}
+	bolt.AllocSize = usualAlloc
 	if o.Scratch || o.Fitted {
 		bolt.AllocSize = fittedAlloc
 	}
 	return bolt, nil
 }
 
-// fittedAlloc is in what steps a fitted file grows; others by 16 MiB.
-const fittedAlloc = 64 << 10
+// In what steps a file grows. bbolt's 16 MiB would be half of a small store.
+const (
+	usualAlloc  = 4 << 20
+	fittedAlloc = 64 << 10
+)
 
 // boltOptions: without a large first mapping, a flush that makes the file grow
 // would have to wait for all readers each time. The freelist is synced because a

@@ -10,16 +10,6 @@ import (
 	"github.com/metalog/metalog/events"
 )
 
-// fills are how full bbolt leaves the pages of a bucket when it splits them, where
-// that is not half. Of keys that only ever grow, nothing will be inserted into a page
-// later; offsets of a new group come after all others, or after those in its topic,
-// and there is little more of them later.
-var fills = map[bucket]float64{
-	bucketCommandsBySeq:  0.95,
-	bucketOffsets:        0.9,
-	bucketOffsetsByTopic: 0.9,
-}
-
 // flushCheckEvery is after how many rows a flush looks whether it is cancelled.
 const flushCheckEvery = 1024
 
@@ -153,34 +143,23 @@ func (db *DB) write(ctx context.Context, at Checkpoint, changes uint64, layers .
 
 // writeLayer puts and deletes a layer's rows in order of bucket and key.
 func writeLayer(ctx context.Context, tx *bbolt.Tx, layer *rows, changes uint64) (err error) {
-	var to *bbolt.Bucket
-	var current bucket
+	var to *bucketWriter
 	written := 0
 	layer.byKey.Scan(func(k string, row *pendingRow) bool {
-		if b := bucket(k[0]); b != current {
-			to, current = openForWrite(tx, b), b
+		if b := bucket(k[0]); to == nil || to.bucket != b {
+			to.end()
+			to = newBucketWriter(tx, b)
 		}
 		if written++; written%flushCheckEvery == 0 {
 			err = ctx.Err()
 		}
-		switch value := row.after(changes); {
-		case err != nil:
-		case value == nil:
-			err = to.Delete([]byte(k[1:]))
-		default:
-			err = to.Put([]byte(k[1:]), value)
+		if err == nil {
+			err = to.write([]byte(k[1:]), row.after(changes))
 		}
 		return err == nil
 	})
+	to.end()
 	return err
-}
-
-func openForWrite(tx *bbolt.Tx, b bucket) *bbolt.Bucket {
-	to := tx.Bucket([]byte(b.String()))
-	if fill, ok := fills[b]; ok {
-		to.FillPercent = fill
-	}
-	return to
 }
 
 // CopyTo writes a copy of the file to w, as the last flush left it, and returns

@@ -71,10 +71,9 @@ func (r rowNames) random(random *rand.Rand) (group, topic string, partition int3
 }
 
 // commitRandom commits so many offsets, each in a record of its own and taken at
-// random, from 64 clients at once, and tells how long each took. It ends earlier when
-// ctx is done.
-func commitRandom(ctx context.Context, b *testing.B, s *metalog.Store, rows, commits int) (took []time.Duration) {
-	const clients = 64
+// random, from so many clients at once, and tells how long each took. It ends earlier
+// when ctx is done.
+func commitRandom(ctx context.Context, b *testing.B, s *metalog.Store, rows, clients, commits int) (took []time.Duration) {
 	var next, offset atomic.Int64
 	offset.Store(time.Now().UnixMicro()) // above that of an earlier run
 	var working sync.WaitGroup
@@ -99,28 +98,33 @@ func commitRandom(ctx context.Context, b *testing.B, s *metalog.Store, rows, com
 	return took[:min(int(next.Load()), commits)]
 }
 
-// BenchmarkGrowthCommit is what a commit takes in a store of a size, with 64 clients:
-// with flushes as they come, and with none during the run. anon-MB is the most
+// BenchmarkGrowthCommit is what a commit takes in a store of a size, with one client and
+// with 64: with flushes as they come, and with none during the run. anon-MB is the most
 // anonymous memory meanwhile.
 func BenchmarkGrowthCommit(b *testing.B) {
 	never := metalog.Options{FlushInterval: time.Hour, MaxPendingBytes: math.MaxInt64}
 	for _, rows := range rowCounts() {
-		for name, opts := range map[string]metalog.Options{"flush=usual": {}, "flush=never": never} {
-			b.Run(fmt.Sprintf("rows=%d/%s", rows, name), func(b *testing.B) {
-				s := openRows(b, rows, opts)
-				peak := watchMemory(b)
-				b.ResetTimer()
-				took := commitRandom(b.Context(), b, s, rows, b.N)
-				b.StopTimer()
-				b.ReportMetric(peak(), "anon-MB")
-				b.ReportMetric(quantile(took, 0.5), "p50-ms")
-				b.ReportMetric(quantile(took, 0.99), "p99-ms")
-				b.ReportMetric(quantile(took, 0.999), "p999-ms")
-				b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "commits/s")
-				b.ReportMetric(0, "ns/op")
-			})
+		for _, clients := range []int{1, 64} {
+			for name, opts := range map[string]metalog.Options{"flush=usual": {}, "flush=never": never} {
+				b.Run(fmt.Sprintf("rows=%d/clients=%d/%s", rows, clients, name), func(b *testing.B) {
+					growthCommit(b, openRows(b, rows, opts), rows, clients)
+				})
+			}
 		}
 	}
+}
+
+func growthCommit(b *testing.B, s *metalog.Store, rows, clients int) {
+	peak := watchMemory(b)
+	b.ResetTimer()
+	took := commitRandom(b.Context(), b, s, rows, clients, b.N)
+	b.StopTimer()
+	b.ReportMetric(peak(), "anon-MB")
+	b.ReportMetric(quantile(took, 0.5), "p50-ms")
+	b.ReportMetric(quantile(took, 0.99), "p99-ms")
+	b.ReportMetric(quantile(took, 0.999), "p999-ms")
+	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "commits/s")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkGrowthOpen opens a store that was closed.
@@ -231,7 +235,7 @@ func writeMeanwhile(b *testing.B, s *metalog.Store, rows int) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
 	var took []time.Duration
 	var writing sync.WaitGroup
-	writing.Go(func() { took = commitRandom(ctx, b, s, rows, 10_000_000) })
+	writing.Go(func() { took = commitRandom(ctx, b, s, rows, 64, 10_000_000) })
 	return func() {
 		cancel()
 		writing.Wait()

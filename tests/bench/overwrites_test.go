@@ -18,31 +18,42 @@ import (
 
 // Of BenchmarkGrowthFile.
 const (
-	overwriteGroups = 1000
-	overwriteFlush  = 60_000 // commits between flushes: about a second of them
-	commandEvery    = 10     // commits: one has a command id
+	overwriteGroup = 64     // commits
+	overwriteFlush = 60_000 // commits between flushes at most: about a second of them
+	commandEvery   = 10     // commits: one has a command id
 )
 
-// BenchmarkGrowthFile commits 50,000 offsets again and again, b.N times in all, with
+// BenchmarkGrowthFile commits so many offsets again and again, b.N times in all, with
 // flushes as a busy store has them, and compares the views' file with one that holds
 // the same and nothing else. A day's worth is -benchtime 20000000x.
 func BenchmarkGrowthFile(b *testing.B) {
+	for _, rows := range []int{50_000, 1_000_000} {
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) { growthFile(b, rows/rowsOfGroup) })
+	}
+}
+
+func growthFile(b *testing.B, groups int) {
 	path := filepath.Join(b.TempDir(), "views.db")
 	db, err := views.Open(views.Options{Path: path})
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := &overwriter{b: b, tx: db.Writer(), random: rand.New(rand.NewPCG(1, 2))}
+	w := &overwriter{b: b, tx: db.Writer(), random: rand.New(rand.NewPCG(1, 2)), groups: groups}
 	if err := w.tx.Begin(); err != nil {
 		b.Fatal(err)
 	}
 	w.begin()
 	for n := range b.N {
 		w.commit()
-		if n%overwriteFlush == 0 {
-			if err := w.tx.Save(b.Context()); err != nil {
-				b.Fatal(err)
-			}
+		var err error
+		switch {
+		case n%overwriteFlush == 0:
+			err = w.tx.Save(b.Context())
+		case n%overwriteGroup == 0:
+			err = w.tx.Commit(b.Context())
+		}
+		if err != nil {
+			b.Fatal(err)
 		}
 	}
 	b.StopTimer()
@@ -63,6 +74,7 @@ type overwriter struct {
 	b      *testing.B
 	tx     *views.Tx
 	random *rand.Rand
+	groups int
 	topic  events.TopicRef
 }
 
@@ -70,7 +82,7 @@ func (w *overwriter) begin() {
 	w.topic = events.TopicRef{Name: "orders", ID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8057")}
 	w.apply("", &events.EpochStarted{LogID: w.topic.ID, Epoch: 1, CommandWindow: 262_144})
 	w.apply("", &events.TopicCreated{TopicRef: w.topic, Partitions: rowsOfGroup, ReplicationFactor: 1})
-	for n := range overwriteGroups {
+	for n := range w.groups {
 		w.apply("", &events.GroupCreated{GroupRef: w.group(n), GroupInfo: events.GroupInfo{State: events.GroupEmpty}})
 	}
 }
@@ -81,7 +93,7 @@ func (w *overwriter) group(n int) events.GroupRef {
 }
 
 func (w *overwriter) commit() {
-	group, id := w.group(w.random.IntN(overwriteGroups)), ""
+	group, id := w.group(w.random.IntN(w.groups)), ""
 	seq := w.tx.Seq() + 1
 	if seq%commandEvery == 0 {
 		id = fmt.Sprintf("command-%d", seq)
