@@ -15,9 +15,11 @@ import (
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/eventlog"
+	"github.com/metalog/metalog/internal/pages"
 )
 
 // ErrDamaged is wrapped by what reads return when the file is not what the log
@@ -26,6 +28,26 @@ var ErrDamaged = errors.New("the index of history is damaged")
 
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
+}
+
+// openChecked opens a bbolt file, and looks at its pages before bbolt does, if nobody else
+// has it open. That what stands in them makes sense is looked at later, see whole.
+func openChecked(name string, flag int, mode os.FileMode) (*os.File, error) {
+	file, err := os.OpenFile(name, flag, mode)
+	if err != nil {
+		return nil, err
+	}
+	// bbolt locks the same open file again, which changes nothing.
+	if unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		err = pages.Check(context.Background(), file, pages.Rows)
+	}
+	if errors.Is(err, pages.ErrDamaged) {
+		err = damaged("%v", err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // guard turns what damaged pages make bbolt do into an error: it panics, and

@@ -19,12 +19,13 @@ const module = "github.com/metalog/metalog"
 // place in the order first.
 var allowed = map[string][]string{
 	"events":            {},
-	"views":             {"events"},
+	"views":             {"events", "internal/pages"},
 	"projector":         {"events", "views"},
 	"replay":            {"events", "views", "projector", "internal/durable", "internal/eventlog", "internal/archive", "internal/history"},
 	"internal/durable":  {},
 	"internal/eventlog": {"events", "internal/durable"},
-	"internal/history":  {"events", "internal/eventlog"},
+	"internal/history":  {"events", "internal/eventlog", "internal/pages"},
+	"internal/pages":    {},
 	"internal/archive":  {"events", "internal/durable", "internal/eventlog"},
 	".":                 {"events", "views", "projector", "replay", "internal/archive", "internal/eventlog", "internal/durable", "internal/history"},
 

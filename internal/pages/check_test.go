@@ -1,7 +1,8 @@
-package history
+package pages
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -49,11 +50,11 @@ func boltFile(t *testing.T) []byte {
 // Whatever leads out of a page or of the file is found before bbolt follows it.
 func TestCheckPages(t *testing.T) {
 	whole := boltFile(t)
-	if err := checkPages(bytes.NewReader(whole)); err != nil {
+	if err := CheckMapped(t.Context(), whole, Rows); err != nil {
 		t.Fatalf("a whole file: %v", err)
 	}
 	for _, empty := range [][]byte{nil, make([]byte, 1<<16)} {
-		if err := checkPages(bytes.NewReader(empty)); err != nil {
+		if err := CheckMapped(t.Context(), empty, Rows); err != nil {
 			t.Errorf("no bbolt file, which bbolt finds out: %v", err)
 		}
 	}
@@ -70,8 +71,12 @@ func TestCheckPages(t *testing.T) {
 		for what, damage := range damages(kind) {
 			data := bytes.Clone(whole)
 			damage(data[start : start+size])
-			if err := checkPages(bytes.NewReader(data)); !errors.Is(err, ErrDamaged) {
+			if err := CheckMapped(t.Context(), data, Rows); !errors.Is(err, ErrDamaged) {
 				t.Errorf("page %d of kind %d, %s: %v", start/size, kind, what, err)
+			}
+			inRow := kind == leafPage && n > 1 && strings.HasPrefix(what, "a ") && start != rootOf(whole)
+			if err := CheckMapped(t.Context(), data, Headers); errors.Is(err, ErrDamaged) == inRow {
+				t.Errorf("page %d of kind %d, %s, by its header: %v", start/size, kind, what, err)
 			}
 		}
 	}
@@ -98,4 +103,38 @@ func damages(kind uint16) map[string]func(page []byte) {
 		all["a child that is itself"] = func(page []byte) { copy(page[pageHeader+8:], page[:8]) }
 	}
 	return all
+}
+
+// rootOf is where the root of all begins.
+func rootOf(data []byte) int {
+	m, _ := newestMeta(data)
+	return int(m.root * m.pageSize)
+}
+
+func TestCheckIsCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := CheckMapped(ctx, boltFile(t), Headers); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// A page that is cut off faults when it is read.
+func TestCheckFileThatIsCut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f.db")
+	whole := boltFile(t)
+	for _, size := range []int{len(whole), len(whole) / 2, os.Getpagesize(), 100, 0} {
+		if err := os.WriteFile(path, whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		err = Check(t.Context(), file, Headers)
+		if damaged := size == len(whole)/2 || size == os.Getpagesize(); errors.Is(err, ErrDamaged) != damaged || !damaged && err != nil {
+			t.Errorf("%d of %d bytes: %v", size, len(whole), err)
+		}
+	}
 }
