@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
+	"sync"
 	"unsafe"
 
 	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/pages"
@@ -27,6 +30,9 @@ func (db *DB) CheckPages(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		reading.Go(func() { readAhead(data) })
 		return pages.CheckMapped(ctx, data, pages.Headers)
 	})
 	switch {
@@ -38,6 +44,17 @@ func (db *DB) CheckPages(ctx context.Context) error {
 		err = events.Errorf(events.CodeCorrupt, "the file is %w; rebuild the views", err)
 	}
 	return fileError(db.path, err)
+}
+
+// readAhead has the kernel read a file that is mapped, if it has not. bbolt maps it for
+// reads at random places, for which each page is read by itself.
+func readAhead(data []byte) {
+	const step = 256 << 10 // no more is read at a time, however much is asked for
+	for part := range slices.Chunk(data, step) {
+		if unix.Madvise(part, unix.MADV_WILLNEED) != nil {
+			return
+		}
+	}
 }
 
 // mapping returns the file as bbolt has mapped it, which it stays during a transaction.

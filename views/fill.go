@@ -16,8 +16,8 @@ var runs = map[bucket]int{
 
 const (
 	// runFill is how full bbolt leaves the pages that it splits where rows come in runs:
-	// nothing will be inserted into those later. Where rows come anywhere, it would leave
-	// one page in three full after many splits; half, the default, leaves two in three.
+	// nothing will be inserted into those later. Where rows come anywhere, that leaves pages
+	// a third full after many splits, and half, the default, two thirds.
 	runFill     = 0.9
 	sampleEvery = 16 // rows: of one is found out where it comes
 )

@@ -32,8 +32,8 @@ func damaged(format string, args ...any) error {
 }
 
 // Check looks at all pages of a file that are in use. It is ErrDamaged if one of them makes
-// no sense. A file that is none of bbolt's is left to that. Nobody may
-// write to the file, but for transactions of bbolt while the caller has one that reads.
+// no sense. A file that is none of bbolt's is left to that. Nobody may write to the file,
+// but for transactions of bbolt while the caller has one that reads.
 func Check(ctx context.Context, file *os.File, depth Depth) error {
 	info, err := file.Stat()
 	if err != nil || info.Size() == 0 {
@@ -169,7 +169,7 @@ func (w *walk) children(page []byte, give func(child uint64) error) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	n, err := w.countElements(page)
+	n, err := countElements(page)
 	if err != nil {
 		return err
 	}
@@ -186,16 +186,19 @@ func (w *walk) children(page []byte, give func(child uint64) error) error {
 	return nil
 }
 
-func (w *walk) countElements(page []byte) (int, error) {
-	kind, n := kindOf(page), elementsOf(page)
-	if kind != branchPage && kind != leafPage || pageHeader+n*element > len(page) {
-		return 0, damaged("page %d: kind %d with %d elements", idOf(page), kind, n)
+func countElements(page []byte) (int, error) {
+	n := elementsOf(page)
+	if pageHeader+n*element > len(page) {
+		return 0, damaged("page %d has %d elements", idOf(page), n)
 	}
 	return n, nil
 }
 
 func (w *walk) leaf(page []byte) error {
-	n, err := w.countElements(page)
+	n, err := countElements(page)
+	if err == nil && kindOf(page) != leafPage {
+		err = damaged("page %d is of kind %d", idOf(page), kindOf(page))
+	}
 	if err != nil {
 		return err
 	}
@@ -204,24 +207,24 @@ func (w *walk) leaf(page []byte) error {
 		first = max(0, n-1)
 	}
 	for i := first; i < n; i++ {
-		if err := w.row(page[pageHeader+i*element:]); err != nil {
+		if err := w.row(page, i); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// row checks an element of a leaf that begins at e: flags, place, lengths of key and
-// value.
-func (w *walk) row(e []byte) error {
+// row checks an element of a leaf: flags, place, lengths of key and value.
+func (w *walk) row(page []byte, i int) error {
+	e := page[pageHeader+i*element:]
 	flags, value, end := rowAt(e)
 	switch {
 	case end > uint64(len(e)):
-		return damaged("a row lies outside of its page")
+		return damaged("page %d: row %d lies outside of it", idOf(page), i)
 	case flags == 0 && w.inBucket:
 		return nil
 	case flags != bucketElement || w.inBucket || end-value < bucketHeader:
-		return damaged("a row is marked as a bucket, or a bucket as a row")
+		return damaged("page %d: row %d is marked as a bucket, or a bucket as a row", idOf(page), i)
 	}
 	return w.bucket(e[value:end])
 }

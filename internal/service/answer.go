@@ -41,7 +41,7 @@ func (s *Service) respond(to string, a answer, failure error) error {
 	}
 	parts := wire.Parts(body)
 	for i, part := range parts {
-		msg := &nats.Msg{Subject: to, Header: a.partHeader(i, len(parts)), Data: part}
+		msg := &nats.Msg{Subject: to, Header: a.partHeader(i, i < len(parts)-1), Data: part}
 		if err := s.nc.PublishMsg(msg); err != nil {
 			return err
 		}
@@ -49,12 +49,13 @@ func (s *Service) respond(to string, a answer, failure error) error {
 	return nil
 }
 
-func (a answer) partHeader(i, of int) nats.Header {
+// partHeader is of the i-th part of those still to be told, and says whether more follow.
+func (a answer) partHeader(i int, more bool) nats.Header {
 	h := a.ownHeader()
 	if a.seq != 0 {
 		h.Set(wire.HeaderSeq, strconv.FormatUint(a.seq, 10))
 	}
-	a.setPart(h, i, i < of-1)
+	a.setPart(h, i, more)
 	return h
 }
 

@@ -48,7 +48,7 @@ func (s *Service) sendRows(to string, a answer) (rest answer, err error) {
 		}
 		text = append(text, row...)
 		for len(text) > wire.MaxPart {
-			part := nats.Msg{Subject: to, Header: a.partHeader(0, 2), Data: text[:wire.MaxPart]}
+			part := nats.Msg{Subject: to, Header: a.partHeader(0, true), Data: text[:wire.MaxPart]}
 			if err := s.nc.PublishMsg(&part); err != nil { // copies the data
 				return a, unavailable(err)
 			}
