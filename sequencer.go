@@ -120,8 +120,7 @@ func (s *sequencer) gather() {
 
 // half reports, once the log is idle, whether the open group has half of all callers: of
 // those who waited in it when the log became idle, and of those who were answered then.
-// So halves take turns, and one is decided while the other one is synced. Else nearly all
-// would end up in one group, and the log would stand still while that gathers.
+// Fewer are not worth a sync, which all others would have to wait for.
 func (s *sequencer) half() bool {
 	if s.enough == 0 {
 		s.enough = max(1, (s.handedOver+len(s.open.waiting))/2)

@@ -24,9 +24,10 @@ func (db *DB) CheckPages(ctx context.Context) error {
 		return err
 	}
 	defer db.release()
-	// While there is a transaction that reads, nothing is written over what is in use.
-	err := db.bolt.View(func(*bbolt.Tx) error {
-		data, err := db.mapping()
+	db.flushing.Lock() // nothing is written meanwhile
+	defer db.flushing.Unlock()
+	err := db.bolt.View(func(tx *bbolt.Tx) error {
+		data, err := db.mapping(tx)
 		if err != nil {
 			return err
 		}
@@ -57,12 +58,13 @@ func readAhead(data []byte) {
 	}
 }
 
-// mapping returns the file as bbolt has mapped it, which it stays during a transaction.
-func (db *DB) mapping() ([]byte, error) {
+// mapping returns what is in use of the file, as far as that goes, as bbolt has mapped it.
+// It stays mapped during the transaction.
+func (db *DB) mapping(tx *bbolt.Tx) ([]byte, error) {
 	info, err := os.Stat(db.path)
 	if err != nil {
 		return nil, err
 	}
 	start := unsafe.Add(nil, db.bolt.Info().Data) // not Go's memory, so that nothing moves it
-	return unsafe.Slice((*byte)(start), info.Size()), nil
+	return unsafe.Slice((*byte)(start), min(info.Size(), tx.Size())), nil
 }

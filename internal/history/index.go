@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,10 +38,7 @@ func openChecked(name string, flag int, mode os.FileMode) (*os.File, error) {
 	}
 	// bbolt locks the same open file again, which changes nothing.
 	if unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-		err = pages.Check(context.Background(), file, pages.Rows)
-	}
-	if errors.Is(err, pages.ErrDamaged) {
-		err = damaged("%v", err)
+		err = ofIndex(pages.Check(context.Background(), file, pages.Rows))
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -50,16 +46,15 @@ func openChecked(name string, flag int, mode os.FileMode) (*os.File, error) {
 	return file, nil
 }
 
-// guard turns what damaged pages make bbolt do into an error: it panics, and
-// reading beyond the end of a file that was cut faults.
-func guard(f func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = damaged("%v", p)
-		}
-	}()
-	return f()
+// guard is pages.Guard with the index's own error.
+func guard(f func() error) error { return ofIndex(pages.Guard(f)) }
+
+// ofIndex makes ErrDamaged of the error that says it of pages.
+func ofIndex(err error) error {
+	if errors.Is(err, pages.ErrDamaged) {
+		return damaged("%v", err)
+	}
+	return err
 }
 
 // Options are how to open an index. Path and Log are required.

@@ -32,8 +32,8 @@ func damaged(format string, args ...any) error {
 }
 
 // Check looks at all pages of a file that are in use. It is ErrDamaged if one of them makes
-// no sense. A file that is none of bbolt's is left to that. Nobody may write to the file,
-// but for transactions of bbolt while the caller has one that reads.
+// no sense. A file that is none of bbolt's is left to that. Nobody may write to the file
+// meanwhile.
 func Check(ctx context.Context, file *os.File, depth Depth) error {
 	info, err := file.Stat()
 	if err != nil || info.Size() == 0 {
@@ -51,7 +51,7 @@ func Check(ctx context.Context, file *os.File, depth Depth) error {
 // longer than the rest.
 func CheckMapped(ctx context.Context, data []byte, depth Depth) error {
 	w := walk{ctx: ctx, data: data, depth: depth}
-	err := guard(func() error {
+	err := Guard(func() error {
 		var found bool
 		if w.meta, found = newestMeta(data); !found || w.pageSize < pageHeader || w.pageSize > uint64(len(data)) {
 			return nil // bbolt says what is wrong
@@ -68,8 +68,9 @@ func CheckMapped(ctx context.Context, data []byte, depth Depth) error {
 	return w.below()
 }
 
-// guard makes an error of a page that can't be read.
-func guard(f func() error) (err error) {
+// Guard makes ErrDamaged of what damaged pages do to who reads them: bbolt panics, and
+// reading beyond the end of a file that was cut faults.
+func Guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -101,7 +102,7 @@ func (w *walk) below() error {
 		part := *w
 		part.inBucket = true
 		visiting.Go(func() {
-			errs[i] = guard(func() error {
+			errs[i] = Guard(func() error {
 				for n := next.Add(1); n <= int64(len(w.subtrees)); n = next.Add(1) {
 					if err := part.visit(w.subtrees[n-1], maxDepth); err != nil {
 						return err
