@@ -44,11 +44,12 @@ type sequencer struct {
 	failed      func() error            // why it stopped, or nil
 	log         *slog.Logger
 
-	open     *group      // gathers
-	head     events.Head // of open
-	last     events.Time // of the last record
-	behind   bool        // the clock is behind last
-	flushDue bool        // rows have waited for longer than flushEvery
+	open     *group       // gathers
+	head     events.Head  // of open
+	last     events.Time  // of the last record
+	behind   bool         // the clock is behind last
+	flushDue bool         // rows have waited for longer than flushEvery
+	age      *time.Ticker // of the rows that wait to be flushed
 
 	handedOver int // requests of the group that the log writer has
 	enough     int // requests that make the open group worth handing over; 0: not known yet, see half
@@ -61,8 +62,8 @@ type sequencer struct {
 // run works until queue is closed and all that was in it is handed over.
 func (s *sequencer) run() {
 	defer close(s.out)
-	ticker := time.NewTicker(s.flushEvery)
-	defer ticker.Stop()
+	s.age = time.NewTicker(s.flushEvery)
+	defer s.age.Stop()
 	for {
 		queue, idle := s.queue, s.idle
 		if s.full() {
@@ -82,7 +83,7 @@ func (s *sequencer) run() {
 		case spare := <-idle:
 			s.meet(spare)
 			s.handOver(spare)
-		case <-ticker.C:
+		case <-s.age.C:
 			s.flushDue = s.tx.PendingBytes() > 0
 		}
 	}
@@ -155,6 +156,9 @@ func (s *sequencer) handOver(spare *group) {
 		s.fail(err)
 	}
 	s.open.state, s.flushDue = state, false
+	if s.tx.PendingBytes() == 0 {
+		s.age.Reset(s.flushEvery)
+	}
 	s.handedOver, s.enough = len(s.open.waiting), 0
 	s.out <- s.open
 	s.open = spare

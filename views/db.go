@@ -32,7 +32,8 @@ type Options struct {
 	// grow ahead of what is in it.
 	Fitted bool
 	// MaxPendingBytes is the size of the pending rows, or of the pages of the file that
-	// they change, from which [Tx.FreezeDue] tells to flush them; 64 MiB when zero.
+	// they change, from which [Tx.FreezeDue] tells to flush them; 64 MiB when zero. Of
+	// pages it is a quarter when hardly two rows are in the same one.
 	// Twice that may be in memory: rows that gather, and rows being flushed.
 	MaxPendingBytes int64
 }
@@ -92,7 +93,7 @@ func Open(opts Options) (*DB, error) {
 	}
 	db.flushed.Store(&at)
 	db.published.Store(&State{at: at, active: newRows(0)})
-	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows(0), kept: new(kept)}}
+	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows(0), kept: new(kept), changing: newFilePages()}}
 	return db, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -270,45 +271,59 @@ func TestStalled(t *testing.T) {
 	}
 }
 
-// TestFlushDueByPages: rows that take little memory are due when there are as many as
-// pages of a file may be written at once. Those of a small file never are.
+// TestFlushDueByPages: rows that take little memory are due when as many pages of the file
+// change as may be written at once: a quarter of them while each row comes with its own,
+// unless rows are loaded.
 func TestFlushDueByPages(t *testing.T) {
-	const most = 64 * pageSize
-	db, err := Open(Options{Path: filepath.Join(t.TempDir(), "views.db"), MaxPendingBytes: most})
+	const pages, ofPage, rows = 2048, 2, 3 * 2048 * 2 // four would fit, but bbolt leaves pages half empty
+	segment := func(n int) key { return bucketSegments.key().int64(int64(n)) }
+	opts := Options{Path: filepath.Join(t.TempDir(), "views.db"), MaxPendingBytes: pages * pageSize}
+	db, err := Open(opts)
 	must(t, err)
-	t.Cleanup(func() { must(t, db.Close()) })
 	tx := db.Writer()
-	fill := func(rows int) {
-		must(t, tx.Begin())
-		for n := range rows {
-			must(t, tx.put(row(n), []byte("small")))
-		}
-		advance(t, tx)
-		state, err := tx.Seal(false)
-		must(t, err)
-		db.Publish(state)
-	}
-	fill(100)
-	if tx.FreezeDue() {
-		t.Errorf("due with %d bytes pending over a file of %d", tx.PendingBytes(), tx.fileSize)
-	}
 	must(t, tx.Begin())
-	must(t, tx.put(row(0), make([]byte, most))) // makes the file larger
-	commit(t, tx)
-	must(t, tx.Release())
-	fill(63)
-	if tx.FreezeDue() || tx.Stalled() {
-		t.Errorf("due with 63 rows pending over a file of %d", tx.fileSize)
+	for n := range rows {
+		must(t, tx.put(segment(n), make([]byte, pageSize/4-100)))
+		if n%1000 == 0 {
+			commit(t, tx)
+		}
 	}
-	fill(64)
-	if !tx.FreezeDue() {
-		t.Errorf("not due with %d rows pending over a file of %d", tx.active.len(), tx.fileSize)
+	advance(t, tx)
+	must(t, tx.Save(t.Context()))
+	must(t, db.Close())
+
+	for load, apart := range map[bool]int{false: pages / 4, true: pages} {
+		t.Run(fmt.Sprint("load=", load), func(t *testing.T) {
+			db, err := Open(opts)
+			must(t, err)
+			t.Cleanup(func() { must(t, db.Close()) })
+			tx := db.Writer()
+			must(t, tx.Begin())
+			if load {
+				tx.BeginLoad()
+			}
+			due := func(from, step int) (after int) {
+				for n := from; n < rows && !tx.FreezeDue(); n += step {
+					must(t, tx.put(segment(n), make([]byte, pageSize/4-100)))
+					after++
+				}
+				if tx.Stalled() {
+					t.Error("stalled, and nothing is being flushed")
+				}
+				commit(t, tx)
+				if tx.FreezeDue() {
+					t.Error("due right after a flush")
+				}
+				return after
+			}
+			if got := due(0, 2*ofPage); got != apart {
+				t.Errorf("due after %d rows, each in a page of its own", got)
+			}
+			if got := due(1, 1); got < pages*ofPage*9/10 || got > pages*ofPage*11/10 {
+				t.Errorf("due after %d rows, of which %d are in a page", got, ofPage)
+			}
+		})
 	}
-	tx.BeginLoad()
-	if tx.FreezeDue() {
-		t.Error("due by pages while loading")
-	}
-	tx.EndLoad()
 }
 
 func TestCopyTo(t *testing.T) {

@@ -14,33 +14,29 @@ import (
 const flushCheckEvery = 1024
 
 // FreezeDue reports whether a flush of the pending rows is due for their size: they are
-// over the limit of [Options.MaxPendingBytes], or as many pages of the file have
-// changes. In a large file each row has its page, which takes far more memory to write
-// than the row does.
+// over the limit of [Options.MaxPendingBytes], or the pages of the file are that they
+// change.
 func (tx *Tx) FreezeDue() bool {
-	return tx.PendingBytes() >= tx.db.maxPending || tx.pendingPages() >= tx.db.maxPending
+	return tx.PendingBytes() >= tx.db.maxPending || tx.changing.bytes() >= tx.maxChanging()
 }
 
-// Stalled reports whether the pending rows have reached the limit, or twice the pages,
+// Stalled reports whether the pending rows have reached the limit, or twice that of pages,
 // while older ones are still being flushed. The owner should then wait for them, with
 // [DB.WaitFlushed], after sealing the group.
 func (tx *Tx) Stalled() bool {
-	full := tx.PendingBytes() >= tx.db.maxPending || tx.pendingPages() >= 2*tx.db.maxPending
+	full := tx.PendingBytes() >= tx.db.maxPending || tx.changing.bytes()/2 >= tx.maxChanging()
 	return full && tx.db.frozen.Load() != nil
 }
 
-// pendingPages is how many bytes of pages the pending rows change at most, of those
-// that the file had when the group began. While rows are loaded it is zero: there are
-// many at a time, which come in some order.
-func (tx *Tx) pendingPages() int64 {
-	if tx.loader != nil {
-		return 0
+// maxChanging is how many bytes of pages may be changed by a flush. Rows that are
+// far apart are flushed a few at a time: it costs hardly more, and the log's syncs have
+// less to wait for. While rows are loaded there are none.
+func (tx *Tx) maxChanging() int64 {
+	if tx.loader == nil && tx.changing.apart() {
+		return tx.db.maxPending / 4
 	}
-	return min(int64(tx.active.len())*pageSize, tx.fileSize)
+	return tx.db.maxPending
 }
-
-// pageSize is about what the system's is, and with it bbolt's.
-const pageSize = 4096
 
 // Flush writes the rows that were handed over by [Tx.Seal] to the file, with
 // their checkpoint, in one synced transaction, and lets go of them. It does

@@ -76,9 +76,15 @@ func (r *Reader) loaded(k key, look bool) (*loadedRow, error) {
 	if row != nil || !look {
 		return row, nil
 	}
-	value, found, err := r.getFromLayers(k)
-	if err != nil || !found {
-		return nil, err
+	value, known := r.active.get(k, r.changes)
+	if !known {
+		var err error
+		if value, _, err = r.getToChange(k); err != nil {
+			return nil, err
+		}
+	}
+	if value == nil {
+		return nil, nil
 	}
 	row = r.loader.add(k)
 	row.value = slices.Clone(value)

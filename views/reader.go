@@ -1,6 +1,7 @@
 package views
 
 import (
+	"bytes"
 	"iter"
 	"runtime/debug"
 
@@ -20,6 +21,8 @@ type Reader struct {
 	base    *base   // oldest layer, nil: the read point is closed
 	loader  *loader // of a Tx between BeginLoad and EndLoad; else nil
 	kept    *kept   // of a Tx; else nil
+
+	changing *filePages // of a Tx; else nil
 }
 
 // Checkpoint returns the read point.
@@ -65,21 +68,41 @@ func (r *Reader) getFromLayers(k key) (value []byte, found bool, err error) {
 	if value, known := r.active.get(k, r.changes); known {
 		return value, value != nil, nil
 	}
-	return r.getBelow(k)
+	if value, known := r.getOlder(k); known {
+		return value, value != nil, nil
+	}
+	err = guard(func() {
+		value = r.base.bucket(k.bucket()).Get(k.inBucket())
+	})
+	return value, value != nil, err
 }
 
-// getBelow returns the value under k in the layers below the active one.
-func (r *Reader) getBelow(k key) (value []byte, found bool, err error) {
+// getOlder returns the value under k in the layers between the active one and the file,
+// and whether they know of it.
+func (r *Reader) getOlder(k key) (value []byte, known bool) {
 	for _, layer := range [...]*rows{r.under, r.frozen} {
 		if layer == nil {
 			continue
 		}
 		if value, known := layer.get(k, r.changes); known {
-			return value, value != nil, nil
+			return value, true
 		}
 	}
+	return nil, false
+}
+
+// getToChange returns the value under k, which the active layer does not know of, and
+// notes the page of the file that has it or will.
+func (r *Reader) getToChange(k key) (value []byte, found bool, err error) {
+	if value, known := r.getOlder(k); known {
+		return value, value != nil, nil
+	}
 	err = guard(func() {
-		value = r.base.bucket(k.bucket()).Get(k.inBucket())
+		at, v := r.base.bucket(k.bucket()).Cursor().Seek(k.inBucket())
+		if bytes.Equal(at, k.inBucket()) {
+			value = v
+		}
+		r.changing.add(at, value == nil)
 	})
 	return value, value != nil, err
 }

@@ -21,9 +21,8 @@ const (
 type Tx struct {
 	Reader // its active layer is written here and nowhere else
 
-	db       *DB
-	pending  int64 // bytes of the active layer
-	fileSize int64 // when the group began
+	db      *DB
+	pending int64 // bytes of the active layer
 }
 
 // Begin starts a group. Until Seal or Release it holds a bbolt read transaction,
@@ -43,7 +42,7 @@ func (tx *Tx) Begin() error {
 		tx.frozen = nil
 		return err
 	}
-	tx.base, tx.fileSize = base, base.tx.Size()
+	tx.base = base
 	return nil
 }
 
@@ -69,6 +68,7 @@ func (tx *Tx) Seal(freeze bool) (*State, error) {
 	if freeze && tx.db.frozen.Load() == nil {
 		tx.db.frozen.Store(&layer{rows: tx.active, at: tx.at, flushed: make(chan struct{})})
 		tx.active, tx.pending = newRows(tx.active.len()), 0
+		tx.changing.reset()
 		if tx.loader != nil {
 			tx.loader.frozen(tx.db.maxPending)
 		}
@@ -163,7 +163,7 @@ func (tx *Tx) oldTerm(k key, row *pendingRow) (term events.Hash, exists bool, er
 	if row != nil {
 		value = row.newest.Load().value
 		exists = value != nil
-	} else if value, exists, err = tx.getBelow(k); err != nil {
+	} else if value, exists, err = tx.getToChange(k); err != nil {
 		return term, false, err
 	}
 	switch {

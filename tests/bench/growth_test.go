@@ -70,32 +70,52 @@ func (r rowNames) random(random *rand.Rand) (group, topic string, partition int3
 	return r.groups[n], r.topics[n%rowTopics], int32(random.IntN(rowsOfGroup))
 }
 
-// commitRandom commits so many offsets, each in a record of its own and taken at
-// random, from so many clients at once, and tells how long each took. It ends earlier
-// when ctx is done.
-func commitRandom(ctx context.Context, b *testing.B, s *metalog.Store, rows, clients, commits int) (took []time.Duration) {
+// load is what clients commit: so many offsets, each in a record of its own and taken at
+// random.
+type load struct {
+	rows, clients, commits int
+	perSecond              int // commits of all clients; 0: as many as they can
+}
+
+// run commits, and tells how long each took. It ends earlier when ctx is done.
+func (l load) run(ctx context.Context, b *testing.B, s *metalog.Store) (took []time.Duration) {
+	names := namesFor(l.rows)
+	took = make([]time.Duration, l.commits)
 	var next, offset atomic.Int64
-	offset.Store(time.Now().UnixMicro()) // above that of an earlier run
+	began := time.Now()
+	offset.Store(began.UnixMicro()) // above that of an earlier run
 	var working sync.WaitGroup
-	took = make([]time.Duration, commits)
-	names := namesFor(rows)
-	for client := range clients {
+	for client := range l.clients {
 		working.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(offset.Load()), uint64(client)))
-			for n := next.Add(1); n <= int64(commits) && ctx.Err() == nil; n = next.Add(1) {
+			random := rand.New(rand.NewPCG(uint64(began.UnixMicro()), uint64(client)))
+			for n := next.Add(1); n <= int64(l.commits) && ctx.Err() == nil; n = next.Add(1) {
 				group, topic, partition := names.random(random)
 				cmd := metalog.CommitOffsets{Group: group, Offsets: []metalog.OffsetCommit{{Topic: topic, Partition: partition, Offset: offset.Add(1)}}}
-				began := time.Now()
+				due := l.await(began, n)
 				if _, err := s.Execute(b.Context(), cmd, metalog.CommandOptions{}); err != nil {
 					b.Error(err)
 					return
 				}
-				took[n-1] = time.Since(began)
+				took[n-1] = time.Since(due)
 			}
 		})
 	}
 	working.Wait()
-	return took[:min(int(next.Load()), commits)]
+	return took[:min(int(next.Load()), l.commits)]
+}
+
+// await sleeps until the nth commit is due, and returns since when it is waited for: now, or
+// earlier if no client was free by then. That a sleep takes longer is not the store's.
+func (l load) await(began time.Time, n int64) time.Time {
+	if l.perSecond == 0 {
+		return time.Now()
+	}
+	due := began.Add(time.Duration(n) * time.Second / time.Duration(l.perSecond))
+	if early := time.Until(due); early > 0 {
+		time.Sleep(early)
+		return time.Now()
+	}
+	return due
 }
 
 // BenchmarkGrowthCommit is what a commit takes in a store of a size, with one client and
@@ -107,17 +127,29 @@ func BenchmarkGrowthCommit(b *testing.B) {
 		for _, clients := range []int{1, 64} {
 			for name, opts := range map[string]metalog.Options{"flush=usual": {}, "flush=never": never} {
 				b.Run(fmt.Sprintf("rows=%d/clients=%d/%s", rows, clients, name), func(b *testing.B) {
-					growthCommit(b, openRows(b, rows, opts), rows, clients)
+					growthCommit(b, openRows(b, rows, opts), load{rows, clients, b.N, 0})
 				})
 			}
 		}
 	}
 }
 
-func growthCommit(b *testing.B, s *metalog.Store, rows, clients int) {
+// BenchmarkGrowthRate is what a commit takes in a store of a size, with 64 clients that commit
+// so many a second.
+func BenchmarkGrowthRate(b *testing.B) {
+	for _, perSecond := range []int{5_000, 10_000, 20_000, 40_000} {
+		for _, rows := range rowCounts() {
+			b.Run(fmt.Sprintf("rate=%d/rows=%d", perSecond, rows), func(b *testing.B) {
+				growthCommit(b, openRows(b, rows, metalog.Options{}), load{rows, 64, b.N, perSecond})
+			})
+		}
+	}
+}
+
+func growthCommit(b *testing.B, s *metalog.Store, l load) {
 	peak := watchMemory(b)
 	b.ResetTimer()
-	took := commitRandom(b.Context(), b, s, rows, clients, b.N)
+	took := l.run(b.Context(), b, s)
 	b.StopTimer()
 	b.ReportMetric(peak(), "anon-MB")
 	b.ReportMetric(quantile(took, 0.5), "p50-ms")
@@ -235,7 +267,7 @@ func writeMeanwhile(b *testing.B, s *metalog.Store, rows int) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
 	var took []time.Duration
 	var writing sync.WaitGroup
-	writing.Go(func() { took = commitRandom(ctx, b, s, rows, 64, 10_000_000) })
+	writing.Go(func() { took = load{rows: rows, clients: 64, commits: 10_000_000}.run(ctx, b, s) })
 	return func() {
 		cancel()
 		writing.Wait()

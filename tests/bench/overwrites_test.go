@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -25,14 +26,20 @@ const (
 
 // BenchmarkGrowthFile commits so many offsets again and again, b.N times in all, with
 // flushes as a busy store has them, and compares the views' file with one that holds
-// the same and nothing else. A day's worth is -benchtime 20000000x.
+// the same and nothing else. First each is committed, group by group as consumers that
+// join commit theirs, or in no order. A day's worth is -benchtime 20000000x.
 func BenchmarkGrowthFile(b *testing.B) {
-	for _, rows := range []int{50_000, 1_000_000} {
-		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) { growthFile(b, rows/rowsOfGroup) })
+	for _, rows := range []int{50_000, 1_000_000, 10_000_000} {
+		if rows > 50_000 && testing.Short() {
+			continue
+		}
+		for _, first := range []string{"groups", "random"} {
+			b.Run(fmt.Sprintf("rows=%d/first=%s", rows, first), func(b *testing.B) { growthFile(b, rows/rowsOfGroup, first == "groups") })
+		}
 	}
 }
 
-func growthFile(b *testing.B, groups int) {
+func growthFile(b *testing.B, groups int, inOrder bool) {
 	path := filepath.Join(b.TempDir(), "views.db")
 	db, err := views.Open(views.Options{Path: path})
 	if err != nil {
@@ -43,18 +50,18 @@ func growthFile(b *testing.B, groups int) {
 		b.Fatal(err)
 	}
 	w.begin()
+	all := rand.Perm(groups * rowsOfGroup)
+	if inOrder {
+		slices.Sort(all)
+	}
+	for n, row := range all {
+		w.commit(row)
+		w.flush(n)
+	}
+	b.ResetTimer()
 	for n := range b.N {
-		w.commit()
-		var err error
-		switch {
-		case n%overwriteFlush == 0:
-			err = w.tx.Save(b.Context())
-		case n%overwriteGroup == 0:
-			err = w.tx.Commit(b.Context())
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
+		w.commit(w.random.IntN(len(all)))
+		w.flush(n)
 	}
 	b.StopTimer()
 	if err := w.tx.Save(b.Context()); err != nil {
@@ -92,15 +99,29 @@ func (w *overwriter) group(n int) events.GroupRef {
 	return events.GroupRef{ID: benchlog.Group(n), GroupID: uint64(n) + 3}
 }
 
-func (w *overwriter) commit() {
-	group, id := w.group(w.random.IntN(w.groups)), ""
+// flush is called after the nth commit.
+func (w *overwriter) flush(n int) {
+	var err error
+	switch {
+	case n%overwriteFlush == 0:
+		err = w.tx.Save(w.b.Context())
+	case n%overwriteGroup == 0:
+		err = w.tx.Commit(w.b.Context())
+	}
+	if err != nil {
+		w.b.Fatal(err)
+	}
+}
+
+func (w *overwriter) commit(row int) {
+	group, id := w.group(row/rowsOfGroup), ""
 	seq := w.tx.Seq() + 1
 	if seq%commandEvery == 0 {
 		id = fmt.Sprintf("command-%d", seq)
 	}
 	w.apply(id, &events.OffsetCommitted{
 		OffsetRef: events.OffsetRef{
-			Group: group.ID, GroupID: group.GroupID, Topic: w.topic.Name, TopicID: w.topic.ID, Partition: int32(w.random.IntN(rowsOfGroup)),
+			Group: group.ID, GroupID: group.GroupID, Topic: w.topic.Name, TopicID: w.topic.ID, Partition: int32(row % rowsOfGroup),
 		},
 		OffsetInfo: events.OffsetInfo{Offset: int64(seq)},
 	})

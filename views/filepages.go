@@ -1,0 +1,44 @@
+package views
+
+import "unsafe"
+
+// filePages are the pages of the file that pending rows change, as far as those were looked
+// up since others were handed over. To write one takes far more memory than the row does,
+// time of the disk, and as much free space in the file: so they bound what is flushed at once.
+type filePages struct {
+	seen    map[uintptr]struct{}
+	indexes int     // pages of indexes, in which nothing is looked up
+	first   float64 // what share of the last rows were the first in their page
+}
+
+// pageSize is about what the system's is, and with it bbolt's.
+const pageSize = 4096
+
+func newFilePages() *filePages { return &filePages{seen: map[uintptr]struct{}{}} }
+
+// add counts a row of which bbolt has given the key, or the one after it. Its page is known
+// by where it is mapped; after a flush, or a new mapping, it counts again. A new row has one
+// in an index, too: if it is the first in its page, so is that, as a rule.
+func (p *filePages) add(key []byte, isNew bool) {
+	const lately = 256 // rows
+	first := 0
+	if before := len(p.seen); len(key) > 0 {
+		p.seen[uintptr(unsafe.Pointer(unsafe.SliceData(key)))/pageSize] = struct{}{}
+		first = len(p.seen) - before
+	}
+	if isNew {
+		p.indexes += first
+	}
+	p.first += (float64(first) - p.first) / lately
+}
+
+func (p *filePages) bytes() int64 { return int64(len(p.seen)+p.indexes) * pageSize }
+
+// apart reports whether each row comes with a page of its own, as a rule. To wait for more
+// of them saves nothing then.
+func (p *filePages) apart() bool { return p.first > 0.7 }
+
+func (p *filePages) reset() {
+	clear(p.seen)
+	p.indexes = 0
+}
