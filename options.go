@@ -29,8 +29,8 @@ type Options struct {
 	// 0: 10,000.
 	DigestEvery uint64
 	// MaxPendingBytes is how much of the views may wait in memory to be flushed, and
-	// how many bytes of their file a flush may change; twice that for moments. 0: 64
-	// MiB.
+	// how many bytes of their file a flush may change, or a quarter of that while each
+	// row that changes is in another page; twice that for moments. 0: 64 MiB.
 	MaxPendingBytes int64
 	// FlushInterval is after what time they are flushed at the latest. 0: 1 s.
 	FlushInterval time.Duration

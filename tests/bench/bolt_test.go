@@ -2,16 +2,16 @@ package bench
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/metalog/metalog/internal/benchlog"
 )
 
 // BenchmarkGrowthBolt is what bbolt takes by itself, with nothing beside it, to overwrite
@@ -21,7 +21,7 @@ func BenchmarkGrowthBolt(b *testing.B) {
 	for _, rows := range rowCounts() {
 		for _, atOnce := range []int{4096, 16_384} {
 			b.Run(fmt.Sprintf("rows=%d/at-once=%d", rows, atOnce), func(b *testing.B) {
-				db := openCopy(b, filepath.Join(rowsDir(b, rows), "views.db"))
+				db := openCopy(b, rows)
 				keys := someKeys(b, db, rows)
 				for b.Loop() {
 					if err := overwrite(db, keys, atOnce); err != nil {
@@ -34,24 +34,12 @@ func BenchmarkGrowthBolt(b *testing.B) {
 	}
 }
 
-func openCopy(b *testing.B, of string) *bbolt.DB {
+// openCopy opens a copy of the views' file of a store with so many offsets.
+func openCopy(b *testing.B, rows int) *bbolt.DB {
 	b.Helper()
-	from, err := os.Open(of)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer from.Close()
-	to, err := os.Create(filepath.Join(b.TempDir(), "views.db"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := io.Copy(to, from); err != nil {
-		b.Fatal(err)
-	}
-	if err := errors.Join(to.Sync(), to.Close()); err != nil {
-		b.Fatal(err)
-	}
-	db, err := bbolt.Open(to.Name(), 0o600, &bbolt.Options{InitialMmapSize: 4 << 30})
+	dir := benchlog.Clone(b, benchlog.Shape{Rows: rows})
+	syscall.Sync() // the copy is not to be written while it is measured
+	db, err := bbolt.Open(filepath.Join(dir, "views.db"), 0o600, &bbolt.Options{InitialMmapSize: 4 << 30})
 	if err != nil {
 		b.Fatal(err)
 	}
