@@ -25,6 +25,10 @@ type group struct {
 	answered time.Time // when the log writer was done with it
 }
 
+// flushPace is how many times as long as the last flush took rows wait for the next, if
+// that is more than their interval: where flushes take long, each is to be worth more.
+const flushPace = 16
+
 // sequencer decides all commands, one after the other, in one goroutine that
 // owns every field here. It never waits for the disk: while the log writer syncs
 // a group, the next one gathers.
@@ -157,7 +161,7 @@ func (s *sequencer) handOver(spare *group) {
 	}
 	s.open.state, s.flushDue = state, false
 	if s.tx.PendingBytes() == 0 {
-		s.age.Reset(s.flushEvery)
+		s.age.Reset(max(s.flushEvery, flushPace*s.db.FlushTime()))
 	}
 	s.handedOver, s.enough = len(s.open.waiting), 0
 	s.out <- s.open

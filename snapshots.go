@@ -43,7 +43,9 @@ func (s *Store) openViews(ctx context.Context) (witness uint64, err error) {
 }
 
 func (s *Store) viewsOptions() views.Options {
-	return views.Options{Path: filepath.Join(s.opts.Path, viewsFile), MaxPendingBytes: s.opts.MaxPendingBytes}
+	return views.Options{
+		Path: filepath.Join(s.opts.Path, viewsFile), MaxPendingBytes: s.opts.MaxPendingBytes, Logger: s.opts.Logger,
+	}
 }
 
 // unusable returns nil if err means that the views have to be made anew: the log

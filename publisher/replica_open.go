@@ -37,7 +37,7 @@ func (r *Replica) open(ctx context.Context) error {
 }
 
 func (r *Replica) viewsOptions() views.Options {
-	return views.Options{Path: r.Path(), MaxPendingBytes: r.options.MaxPendingBytes}
+	return views.Options{Path: r.Path(), MaxPendingBytes: r.options.MaxPendingBytes, Logger: r.log}
 }
 
 // openOwn opens the views that the directory has, and reads all of their pages.

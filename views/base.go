@@ -9,6 +9,7 @@ import (
 
 // base is a read transaction of the file, with what was looked up in it.
 type base struct {
+	file    *boltFile
 	tx      *bbolt.Tx
 	seq     uint64                   // the file's in it
 	buckets [bucketEnd]*bbolt.Bucket // filled as they are asked for
@@ -40,15 +41,30 @@ func (db *DB) openBase() (*base, error) {
 	if b := db.bases.take(); b != nil {
 		return b, nil
 	}
-	tx, err := db.bolt.Begin(false)
+	file := db.useFile()
+	tx, err := file.Begin(false)
 	if err != nil {
+		file.users.Done()
 		return nil, boltError(db.path, err)
 	}
-	seq, err := readSeq(tx)
-	if err != nil {
-		return nil, errors.Join(err, tx.Rollback())
+	b := &base{file: file, tx: tx}
+	if b.seq, err = readSeq(tx); err != nil {
+		return nil, errors.Join(err, b.end())
 	}
-	return &base{tx: tx, seq: seq}, nil
+	return b, nil
+}
+
+// useFile returns the file that is the newest now. It stays open until its user is done.
+func (db *DB) useFile() *boltFile {
+	db.bases.Lock()
+	defer db.bases.Unlock()
+	db.bolt.users.Add(1)
+	return db.bolt
+}
+
+func (b *base) end() error {
+	defer b.file.users.Done()
+	return b.tx.Rollback()
 }
 
 // closeBase lets go of what openBase returned.
@@ -56,7 +72,7 @@ func (db *DB) closeBase(b *base) error {
 	if db.bases.keep(b, db) {
 		return nil
 	}
-	return boltError(db.path, b.tx.Rollback())
+	return boltError(db.path, b.end())
 }
 
 func (p *bases) take() *base {
@@ -89,7 +105,7 @@ func (p *bases) shut() error {
 	p.closed = true
 	var errs []error
 	for _, b := range p.idle {
-		errs = append(errs, b.tx.Rollback())
+		errs = append(errs, b.end())
 	}
 	clear(p.idle)
 	p.idle = p.idle[:0]

@@ -48,5 +48,12 @@ func (c Counts) ByNoun() map[string]uint64 {
 	return byNoun
 }
 
+func (c Counts) sum() (rows int64) {
+	for _, n := range c {
+		rows += int64(n)
+	}
+	return rows
+}
+
 // MarshalJSON writes the counts by noun.
 func (c Counts) MarshalJSON() ([]byte, error) { return json.Marshal(c.ByNoun()) }

@@ -2,6 +2,7 @@ package views
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -36,6 +37,7 @@ type Options struct {
 	// pages it is a quarter when hardly two rows are in the same one.
 	// Twice that may be in memory: rows that gather, and rows being flushed.
 	MaxPendingBytes int64
+	Logger          *slog.Logger // nil: no logs
 }
 
 const (
@@ -51,8 +53,9 @@ const (
 // documentation for how they work together.
 type DB struct {
 	path       string
-	bolt       *bbolt.DB
+	bolt       *boltFile // replaced while flushing, under the lock of bases
 	maxPending int64
+	fitted     bool // see Options
 	writer     *Tx
 
 	// frozen is the layer that waits to be flushed or is being flushed. Seal sets
@@ -65,14 +68,24 @@ type DB struct {
 
 	bases bases // that snapshots and the writer use again
 
-	flushing    sync.Mutex    // held while flushing; guards the writing of flushErr
-	flushErr    error         // the first failure: nothing is flushed after it
-	flushFailed chan struct{} // closed once flushErr is set
+	flushing    sync.Mutex // held while flushing; guards the writing of flushErr, and compactor
+	compactor   compactor
+	replaced    sync.WaitGroup // files that were, and are still open
+	flushErr    error          // the first failure: nothing is flushed after it
+	flushFailed chan struct{}  // closed once flushErr is set
 	flushed     atomic.Pointer[Checkpoint]
+	flushTime   atomic.Int64 // of the last Flush, ns
 
 	closing   sync.RWMutex // guards closed, and snapshots.Add against Wait
 	closed    bool
 	snapshots sync.WaitGroup // open snapshots and copies
+}
+
+// boltFile is a file that is open, and its users: one that was replaced is closed after
+// the last of them.
+type boltFile struct {
+	*bbolt.DB
+	users sync.WaitGroup
 }
 
 // Open opens the views in a file, at the checkpoint of the last flush. A missing
@@ -87,6 +100,11 @@ func Open(opts Options) (*DB, error) {
 	if db.maxPending <= 0 {
 		db.maxPending = defaultMaxPending
 	}
+	db.fitted = opts.Fitted || opts.Scratch
+	db.compactor = compactor{off: opts.ReadOnly || db.fitted, log: opts.Logger, fill: runFill}
+	if opts.Logger == nil {
+		db.compactor.log = slog.New(slog.DiscardHandler)
+	}
 	at, err := db.openFile(opts)
 	if err != nil {
 		return nil, err
@@ -100,6 +118,11 @@ func Open(opts Options) (*DB, error) {
 // openFile opens and, when it is new, fills the bbolt file.
 func (db *DB) openFile(opts Options) (at Checkpoint, err error) {
 	_, statErr := os.Stat(db.path)
+	if !opts.ReadOnly {
+		if err := removeIfThere(db.path + compactSuffix); err != nil {
+			return at, boltError(db.path, err)
+		}
+	}
 	if db.bolt, err = openBolt(opts); err != nil {
 		return at, err
 	}
@@ -117,7 +140,9 @@ func (db *DB) openFile(opts Options) (at Checkpoint, err error) {
 
 // openBolt opens the file. Where damage makes bbolt panic, the file is closed
 // here, so that its lock doesn't outlive the attempt.
-func openBolt(o Options) (bolt *bbolt.DB, err error) {
+func openBolt(o Options) (*boltFile, error) {
+	var bolt *bbolt.DB
+	var err error
 	var file *os.File
 	opts := boltOptions()
 	opts.ReadOnly, opts.NoSync, opts.NoGrowSync = o.ReadOnly, o.Scratch, o.Scratch
@@ -131,18 +156,39 @@ func openBolt(o Options) (bolt *bbolt.DB, err error) {
 	if err != nil {
 		return nil, boltError(o.Path, err)
 	}
-	bolt.AllocSize = usualAlloc
-	if o.Scratch || o.Fitted {
-		bolt.AllocSize = fittedAlloc
+	bolt.AllocSize = smallAlloc
+	if err := stillNamed(file, o.Path); err != nil {
+		return nil, errors.Join(boltError(o.Path, err), bolt.Close())
 	}
-	return bolt, nil
+	return &boltFile{DB: bolt}, nil
 }
 
-// In what steps a file grows. bbolt's 16 MiB would be half of a small store.
+// stillNamed is ErrTimeout for a file in whose place a compaction by another process has
+// put one while its lock was waited for.
+func stillNamed(file *os.File, path string) error {
+	opened, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if named, err := os.Stat(path); err != nil || !os.SameFile(opened, named) {
+		return errors.Join(err, berrors.ErrTimeout)
+	}
+	return nil
+}
+
 const (
-	usualAlloc  = 4 << 20
-	fittedAlloc = 64 << 10
+	smallAlloc = 64 << 10
+	largeAlloc = 4 << 20
 )
+
+// allocSize is by how much a file of some size grows at least. bbolt's 16 MiB would be more
+// than all of a small store.
+func (db *DB) allocSize(size int64) int {
+	if db.fitted {
+		return smallAlloc
+	}
+	return int(min(max(size/16, smallAlloc), largeAlloc))
+}
 
 // boltOptions: without a large first mapping, a flush that makes the file grow
 // would have to wait for all readers each time. The freelist is synced because a
@@ -186,6 +232,10 @@ func (db *DB) Close() error {
 	err := db.writer.Release()
 	db.snapshots.Wait()
 	err = errors.Join(err, db.bases.shut())
+	db.replaced.Wait()
+	if c := db.compactor.copying; c != nil {
+		err = errors.Join(err, c.abandon())
+	}
 	return errors.Join(err, boltError(db.path, db.bolt.Close()))
 }
 

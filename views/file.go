@@ -40,7 +40,9 @@ func (db *DB) loadFile() (at Checkpoint, err error) {
 	}
 	if fresh {
 		at = Checkpoint{SchemaVersion: SchemaVersion}
-		return at, boltError(db.path, db.bolt.Update(func(tx *bbolt.Tx) error { return createBuckets(tx, at) }))
+		return at, boltError(db.path, db.bolt.Update(func(tx *bbolt.Tx) error {
+			return errors.Join(createBuckets(tx), writeCheckpoint(tx, at))
+		}))
 	}
 	return at, nil
 }
@@ -85,7 +87,7 @@ func checkSchema(stored []byte) error {
 	return nil
 }
 
-func createBuckets(tx *bbolt.Tx, at Checkpoint) error {
+func createBuckets(tx *bbolt.Tx) error {
 	for _, name := range bucketNames {
 		if _, err := tx.CreateBucket([]byte(name)); err != nil {
 			return err
@@ -95,10 +97,7 @@ func createBuckets(tx *bbolt.Tx, at Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if err := meta.Put(metaSchema, binary.BigEndian.AppendUint64(nil, SchemaVersion)); err != nil {
-		return err
-	}
-	return writeCheckpoint(tx, at)
+	return meta.Put(metaSchema, binary.BigEndian.AppendUint64(nil, SchemaVersion))
 }
 
 func writeCheckpoint(tx *bbolt.Tx, at Checkpoint) error {

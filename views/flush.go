@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -54,12 +55,17 @@ func (db *DB) Flush(ctx context.Context) error {
 	if frozen == nil {
 		return db.flushErr
 	}
-	if err := db.write(ctx, frozen.at, state.changes, frozen.rows); err != nil {
+	began := time.Now()
+	if err := db.write(ctx, &batch{frozen.at, state.changes, []*rows{frozen.rows}, frozen.pages}); err != nil {
 		return err
 	}
+	db.flushTime.Store(int64(time.Since(began)))
 	db.retire(frozen)
 	return nil
 }
+
+// FlushTime returns how long the last [DB.Flush] took that wrote something; 0 if none did.
+func (db *DB) FlushTime() time.Duration { return time.Duration(db.flushTime.Load()) }
 
 // FlushAll writes everything published to the file, rows that were not handed
 // over included; those stay in memory and are written again later. It may be
@@ -72,11 +78,12 @@ func (db *DB) FlushAll(ctx context.Context) error {
 	if state.at.Seq == db.Flushed().Seq {
 		return db.flushErr
 	}
-	layers := []*rows{state.active}
+	b := &batch{state.at, state.changes, []*rows{state.active}, state.pages}
 	if state.frozen != nil {
-		layers = []*rows{state.frozen.rows, state.active}
+		b.layers = []*rows{state.frozen.rows, state.active}
+		b.pages += state.frozen.pages
 	}
-	if err := db.write(ctx, state.at, state.changes, layers...); err != nil {
+	if err := db.write(ctx, b); err != nil {
 		return err
 	}
 	if state.frozen != nil {
@@ -102,9 +109,16 @@ func (db *DB) WaitFlushed(ctx context.Context) error {
 	}
 }
 
-// write commits layers as they were after so many changes, the oldest first, with the
-// checkpoint after them. The caller holds db.flushing.
-func (db *DB) write(ctx context.Context, at Checkpoint, changes uint64, layers ...*rows) error {
+// batch is rows that are flushed together.
+type batch struct {
+	at      Checkpoint
+	changes uint64  // that are seen
+	layers  []*rows // the oldest first
+	pages   int64   // bytes of the file's pages that they change, about
+}
+
+// write makes a batch durable in the file. The caller holds db.flushing.
+func (db *DB) write(ctx context.Context, b *batch) error {
 	if db.flushErr != nil {
 		return db.flushErr
 	}
@@ -113,18 +127,8 @@ func (db *DB) write(ctx context.Context, at Checkpoint, changes uint64, layers .
 	if err != nil {
 		return boltError(db.path, err)
 	}
-	guardErr := guard(func() {
-		err = db.bolt.Update(func(tx *bbolt.Tx) error {
-			for _, layer := range layers {
-				if err := writeLayer(ctx, tx, layer, changes); err != nil {
-					return err
-				}
-			}
-			return writeCheckpoint(tx, at)
-		})
-	})
-	if err = errors.Join(guardErr, err); err == nil {
-		db.flushed.Store(&at)
+	if err = db.commit(ctx, b); err == nil {
+		db.flushed.Store(&b.at)
 		db.bases.reopen()
 		return nil
 	}
@@ -132,25 +136,85 @@ func (db *DB) write(ctx context.Context, at Checkpoint, changes uint64, layers .
 		db.bases.reopen()
 		return err
 	}
-	db.flushErr = events.Errorf(events.CodeOf(err), "views %s: flush of seq %d: %w; close the store and open it again", db.path, at.Seq, err)
+	db.flushErr = events.Errorf(events.CodeOf(err), "views %s: flush of seq %d: %w; close the store and open it again", db.path, b.at.Seq, err)
 	close(db.flushFailed)
 	return db.flushErr
 }
 
-// writeLayer puts and deletes a layer's rows in order of bucket and key.
-func writeLayer(ctx context.Context, tx *bbolt.Tx, layer *rows, changes uint64) (err error) {
+// commit commits a batch to the file, or to a new one that takes its place.
+func (db *DB) commit(ctx context.Context, b *batch) error {
+	c, err := db.compaction(b)
+	if err == nil && c != nil && c.ends {
+		var replaced bool
+		if replaced, err = db.commitNew(ctx, c, b); replaced {
+			return err
+		}
+	}
+	if err != nil {
+		db.abandonCompaction(ctx, err)
+		c = nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := db.commitOld(ctx, b); err != nil || c == nil {
+		return err
+	}
+	if err := db.compactBeside(ctx, c, b); err != nil {
+		db.abandonCompaction(ctx, err)
+	}
+	return nil
+}
+
+func (db *DB) commitOld(ctx context.Context, b *batch) (err error) {
+	guardErr := guard(func() {
+		err = db.bolt.Update(func(tx *bbolt.Tx) error {
+			db.bolt.AllocSize = db.allocSize(tx.Size())
+			if err := b.write(ctx, tx, bucketEnd.key()); err != nil {
+				return err
+			}
+			return writeCheckpoint(tx, b.at)
+		})
+	})
+	return errors.Join(guardErr, err)
+}
+
+// over returns a reader of the batch's rows over those in the file.
+func (b *batch) over(base *base) *Reader {
+	r := &Reader{at: b.at, changes: b.changes, active: b.layers[len(b.layers)-1], base: base}
+	if len(b.layers) > 1 {
+		r.frozen = b.layers[0]
+	}
+	return r
+}
+
+// write puts and deletes the rows before a key.
+func (b *batch) write(ctx context.Context, tx *bbolt.Tx, end key) error {
+	for _, layer := range b.layers {
+		if err := b.writeLayer(ctx, tx, layer, string(end)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeLayer writes a layer's rows in order of bucket and key.
+func (b *batch) writeLayer(ctx context.Context, tx *bbolt.Tx, layer *rows, end string) (err error) {
 	var to *bucketWriter
 	written := 0
 	layer.byKey.Scan(func(k string, row *pendingRow) bool {
-		if b := bucket(k[0]); to == nil || to.bucket != b {
+		if k >= end {
+			return false
+		}
+		if to == nil || to.bucket != bucket(k[0]) {
 			to.end()
-			to = newBucketWriter(tx, b)
+			to = newBucketWriter(tx, bucket(k[0]))
 		}
 		if written++; written%flushCheckEvery == 0 {
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = to.write([]byte(k[1:]), row.after(changes))
+			err = to.write([]byte(k[1:]), row.after(b.changes))
 		}
 		return err == nil
 	})
@@ -166,19 +230,20 @@ func (db *DB) CopyTo(ctx context.Context, w io.Writer) (at Checkpoint, err error
 		return at, err
 	}
 	defer db.release()
+	base, err := db.openBase()
+	if err != nil {
+		return at, err
+	}
 	guardErr := guard(func() {
-		err = db.bolt.View(func(tx *bbolt.Tx) error {
-			if at, err = readCheckpoint(tx); err != nil {
-				return err
-			}
-			_, err = tx.WriteTo(&cancelWriter{ctx, w})
-			return err
-		})
+		if at, err = readCheckpoint(base.tx); err == nil {
+			_, err = base.tx.WriteTo(&cancelWriter{ctx, w})
+		}
 	})
+	closeErr := db.closeBase(base)
 	if ctx.Err() != nil {
 		return at, ctx.Err() // bbolt keeps only the text of what w returns
 	}
-	if err = errors.Join(guardErr, err); err != nil {
+	if err = errors.Join(guardErr, err, closeErr); err != nil {
 		return at, fileError(db.path, err)
 	}
 	return at, nil

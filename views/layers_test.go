@@ -26,8 +26,8 @@ type layersTest struct {
 	held      *Snapshot // one that stays open over other steps; nil: none
 }
 
-// TestLayers puts, deletes, loads in bulk, seals, publishes, freezes, flushes and reopens at
-// random, and compares every read of writer and snapshot with a plain map.
+// TestLayers puts, deletes, loads in bulk, seals, publishes, freezes, flushes, compacts and
+// reopens at random, and compares every read of writer and snapshot with a plain map.
 func TestLayers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "views")
@@ -46,6 +46,7 @@ func TestLayers(t *testing.T) {
 			"flush":    l.flush,
 			"flushAll": l.flushAll,
 			"load":     l.load,
+			"compact":  l.compact,
 			"hold":     l.hold,
 			"reopen":   l.reopen,
 			"":         l.check,
@@ -92,6 +93,18 @@ func (l *layersTest) load(*rapid.T) {
 	} else {
 		tx.EndLoad()
 	}
+}
+
+// compact begins a compaction, which ends with the next flush or goes on beside several.
+func (l *layersTest) compact(t *rapid.T) {
+	if l.db.compactor.copying != nil {
+		t.Skip("one is under way")
+	}
+	c, err := newCompaction(l.path+compactSuffix, rapid.Bool().Draw(t, "at once"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.db.compactor.copying = c
 }
 
 func (l *layersTest) seal(t *rapid.T) {

@@ -116,6 +116,7 @@ func (c *consistency) flusher(t *testing.T) {
 		flush := c.db.Flush
 		if c.db.Checkpoint().Seq%5 == 0 {
 			flush = c.db.FlushAll
+			c.compact(t)
 		}
 		if err := flush(t.Context()); err != nil {
 			t.Error(err)
@@ -123,6 +124,17 @@ func (c *consistency) flusher(t *testing.T) {
 		if flushed := c.db.Flushed().Seq; flushed > c.durable.Load() {
 			t.Errorf("flushed up to %d before it was durable", flushed)
 		}
+	}
+}
+
+// compact begins a compaction if none is under way: at once, or beside flushes.
+func (c *consistency) compact(t *testing.T) {
+	if c.db.compactor.copying != nil {
+		return
+	}
+	var err error
+	if c.db.compactor.copying, err = newCompaction(c.db.path+compactSuffix, c.db.Checkpoint().Seq%2 == 0); err != nil {
+		t.Error(err)
 	}
 }
 

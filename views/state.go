@@ -8,6 +8,7 @@ type State struct {
 	at      Checkpoint
 	changes uint64 // to pending rows, up to it
 	active  *rows  // a copy of the writer's
+	pages   int64  // bytes of the file's pages that active changes, about
 	frozen  *layer // nil: none
 }
 
@@ -18,13 +19,14 @@ func (s *State) Checkpoint() Checkpoint { return s.at }
 func (s *State) Frozen() bool { return s.frozen != nil }
 
 func (s *State) withoutFrozen() *State {
-	return &State{at: s.at, changes: s.changes, active: s.active}
+	return &State{at: s.at, changes: s.changes, active: s.active, pages: s.pages}
 }
 
 // layer is pending rows that nobody changes any more.
 type layer struct {
 	rows    *rows
 	at      Checkpoint    // after the last of them
+	pages   int64         // bytes of the file's pages that they change, about
 	flushed chan struct{} // closed when bbolt has committed them
 }
 

@@ -66,14 +66,14 @@ func (tx *Tx) Seal(freeze bool) (*State, error) {
 	tx.order()
 	tx.hash()
 	if freeze && tx.db.frozen.Load() == nil {
-		tx.db.frozen.Store(&layer{rows: tx.active, at: tx.at, flushed: make(chan struct{})})
+		tx.db.frozen.Store(&layer{rows: tx.active, at: tx.at, pages: tx.changing.bytes(), flushed: make(chan struct{})})
 		tx.active, tx.pending = newRows(tx.active.len()), 0
 		tx.changing.reset()
 		if tx.loader != nil {
 			tx.loader.frozen(tx.db.maxPending)
 		}
 	}
-	return &State{at: tx.at, changes: tx.changes, active: tx.active.copy(), frozen: tx.db.frozen.Load()}, nil
+	return &State{at: tx.at, changes: tx.changes, active: tx.active.copy(), pages: tx.changing.bytes(), frozen: tx.db.frozen.Load()}, nil
 }
 
 // Commit seals what was written, publishes it, flushes it when it is due, and

@@ -45,7 +45,7 @@ func growthFile(b *testing.B, groups int, inOrder bool) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := &overwriter{b: b, tx: db.Writer(), random: rand.New(rand.NewPCG(1, 2)), groups: groups}
+	w := &overwriter{b: b, path: path, tx: db.Writer(), random: rand.New(rand.NewPCG(1, 2)), groups: groups}
 	if err := w.tx.Begin(); err != nil {
 		b.Fatal(err)
 	}
@@ -58,6 +58,7 @@ func growthFile(b *testing.B, groups int, inOrder bool) {
 		w.commit(row)
 		w.flush(n)
 	}
+	w.largest = 0
 	b.ResetTimer()
 	for n := range b.N {
 		w.commit(w.random.IntN(len(all)))
@@ -74,15 +75,18 @@ func growthFile(b *testing.B, groups int, inOrder bool) {
 	b.ReportMetric(size, "MB")
 	b.ReportMetric(compacted, "compacted-MB")
 	b.ReportMetric(size/compacted, "ratio")
+	b.ReportMetric(w.largest/compacted, "largest-ratio")
 }
 
 // overwriter applies records that are in no log.
 type overwriter struct {
-	b      *testing.B
-	tx     *views.Tx
-	random *rand.Rand
-	groups int
-	topic  events.TopicRef
+	b       *testing.B
+	path    string
+	tx      *views.Tx
+	random  *rand.Rand
+	groups  int
+	topic   events.TopicRef
+	largest float64 // the file after a flush, in MB
 }
 
 func (w *overwriter) begin() {
@@ -105,6 +109,7 @@ func (w *overwriter) flush(n int) {
 	switch {
 	case n%overwriteFlush == 0:
 		err = w.tx.Save(w.b.Context())
+		w.largest = max(w.largest, fileMB(w.b, w.path))
 	case n%overwriteGroup == 0:
 		err = w.tx.Commit(w.b.Context())
 	}

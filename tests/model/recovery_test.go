@@ -40,20 +40,32 @@ func (r *run) crashStep() {
 }
 
 // tree reads all files of a directory. Two equal readings in a row are what was
-// there at a moment between them, though the store may be flushing meanwhile.
+// there at a moment between them, though the store may be flushing meanwhile, and a file
+// may take the place of another.
 func (r *run) tree(dir string) map[string][]byte {
 	files := map[string][]byte{}
 	r.tb.ok(filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+		if err == nil && !entry.IsDir() {
+			err = readInto(files, dir, path)
 		}
-		name, err := filepath.Rel(dir, path)
-		if err == nil {
-			files[name], err = os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
 		}
 		return err
 	}))
 	return files
+}
+
+func readInto(files map[string][]byte, dir, path string) error {
+	name, err := filepath.Rel(dir, path)
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(path)
+	if err == nil {
+		files[name] = data
+	}
+	return err
 }
 
 // sameAs compares the store with what it was before something happened to it.

@@ -1,0 +1,269 @@
+package views
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/metalog/metalog/events"
+)
+
+// A file of bbolt's never gets smaller. A flush needs free space for each page that it
+// changes, and rows that come in no order leave pages two thirds full. A compaction makes a
+// new file, with the rows one after the other, and puts it in the place of the old one.
+//
+// A small file is copied by one flush, which writes its rows to the new file only: that
+// costs not much more than to change most pages of the old one. A larger one is copied by
+// many flushes, each of which writes its rows to the old file and, as far as that has been
+// copied, to the new one.
+
+const (
+	// wasteful is how much larger than its rows a file may be, for which compactable is
+	// how much larger it would soon be again.
+	wasteful    = 1.4
+	compactable = 1.3
+
+	// In parts of Options.MaxPendingBytes. Smaller files are left as they are. So are those
+	// with more rows: to learn how full pages are one has to read them.
+	smallestCompacted = 1. / 16
+	mostRowsCompacted = 4.
+	rowsCopiedAtOnce  = 1.
+	rowsCopiedBeside  = 1. / 8 // a flush
+
+	compactTx = 4 << 20 // bytes of rows in a transaction of the new file
+
+	compactSuffix = ".compact" // of the new file; a crash may leave one, which is of no use
+)
+
+// compactor decides when the file is compacted.
+type compactor struct {
+	off     bool // it is not to be, or could not be
+	log     *slog.Logger
+	copying *compaction // nil: none
+	seen    usage       // when it was looked at last
+	changed int64       // bytes of pages since
+	fill    float64     // of pages, right after a compaction; what is known of it
+}
+
+// usage is how many bytes a file has.
+type usage struct {
+	size  int64
+	pages int64 // that have rows
+	rows  int64 // 0: pages were not looked at
+	count int64 // of primary rows
+}
+
+// compaction is a new file in the making.
+type compaction struct {
+	path string
+	file *boltFile
+	next key  // the file has the rows before it, as they are since the last flush
+	ends bool // the next flush copies the rest
+}
+
+// compaction returns the one to go on with; one is begun when it is due. nil: none.
+func (db *DB) compaction(b *batch) (*compaction, error) {
+	c := &db.compactor
+	if c.off || c.copying != nil {
+		return c.copying, nil
+	}
+	c.changed += b.pages
+	if c.changed < c.seen.size/8 && db.Flushed().Counts.sum() >= c.seen.count/8*7 {
+		return nil, nil // not much can be different since it was seen
+	}
+	if err := db.look(db.Flushed().Counts.sum()); err != nil {
+		return nil, err
+	}
+	atOnce := float64(c.seen.rows) <= rowsCopiedAtOnce*float64(db.maxPending)
+	if !db.compactionDue(b.pages, atOnce) {
+		return nil, nil
+	}
+	var err error
+	c.copying, err = newCompaction(db.path+compactSuffix, atOnce)
+	return c.copying, err
+}
+
+// compactionDue reports whether the file would waste too much if so many more bytes of
+// pages were changed.
+func (db *DB) compactionDue(changed int64, atOnce bool) bool {
+	u, limit := db.compactor.seen, float64(db.maxPending)
+	size := float64(max(u.size, u.pages+changed))
+	if u.rows == 0 || float64(u.rows) > mostRowsCompacted*limit || size < smallestCompacted*limit {
+		return false
+	}
+	compacted := float64(u.rows) / db.compactor.fill
+	return size > wasteful*compacted && (atOnce || compacted+float64(changed) < compactable*compacted)
+}
+
+// look finds out how full the file is.
+func (db *DB) look(count int64) error {
+	const leastRow = 100 // bytes, with what indexes have of it
+	u := usage{count: count}
+	var err error
+	guardErr := guard(func() {
+		err = db.bolt.View(func(tx *bbolt.Tx) error {
+			u.size = tx.Size()
+			if float64(min(count*leastRow, u.size)) > mostRowsCompacted*float64(db.maxPending) {
+				return nil
+			}
+			for _, name := range bucketNames {
+				s := tx.Bucket([]byte(name)).Stats()
+				u.pages += int64(s.BranchAlloc + s.LeafAlloc)
+				u.rows += int64(s.BranchInuse + s.LeafInuse)
+			}
+			return nil
+		})
+	})
+	db.compactor.seen, db.compactor.changed = u, 0
+	return errors.Join(guardErr, err)
+}
+
+func newCompaction(path string, ends bool) (*compaction, error) {
+	if err := removeIfThere(path); err != nil {
+		return nil, err
+	}
+	file, err := openBolt(Options{Path: path, Fitted: true})
+	if err != nil {
+		return nil, err
+	}
+	c := &compaction{path: path, file: file, next: bucketTopics.key(), ends: ends}
+	c.sync(false)
+	if err := file.Update(createBuckets); err != nil {
+		return nil, errors.Join(err, c.abandon())
+	}
+	return c, nil
+}
+
+// sync sets whether each transaction is synced. Else copy does that, once.
+func (c *compaction) sync(on bool) { c.file.NoSync, c.file.NoGrowSync = !on, !on }
+
+func (c *compaction) abandon() error { return errors.Join(c.file.Close(), removeIfThere(c.path)) }
+
+// commitNew commits b to the new file, with all rows that are not copied yet, and puts the
+// file in the place of the old one. An error before that leaves the old one as it was:
+// replaced is false.
+func (db *DB) commitNew(ctx context.Context, c *compaction, b *batch) (replaced bool, err error) {
+	if err := db.compact(ctx, c, b, everything); err != nil {
+		return false, err
+	}
+	c.sync(true)
+	if err := c.file.Update(func(tx *bbolt.Tx) error { return writeCheckpoint(tx, b.at) }); err != nil {
+		return false, err
+	}
+	if err := os.Rename(c.path, db.path); err != nil {
+		return false, err
+	}
+	if err := syncDir(filepath.Dir(db.path)); err != nil {
+		return true, err
+	}
+	db.compactor.copying = nil
+	db.replaceFile(c.file)
+	err = db.look(b.at.Counts.sum())
+	if seen := db.compactor.seen; seen.rows > 0 {
+		db.compactor.fill = float64(seen.rows) / float64(seen.pages)
+	}
+	return true, err
+}
+
+// replaceFile makes a file what is read and written from now on.
+func (db *DB) replaceFile(file *boltFile) {
+	db.bases.Lock()
+	defer db.bases.Unlock()
+	old := db.bolt
+	db.bolt = file
+	db.replaced.Go(func() {
+		old.users.Wait()
+		if err := old.Close(); err != nil {
+			db.compactor.log.Warn("the views' file before compaction can't be closed", "err", err)
+		}
+	})
+}
+
+// compactBeside goes on with a compaction after b was committed to the old file.
+func (db *DB) compactBeside(ctx context.Context, c *compaction, b *batch) error {
+	err := db.compact(ctx, c, b, int64(rowsCopiedBeside*float64(db.maxPending)))
+	c.ends = c.next.bucket() == bucketEnd
+	return err
+}
+
+// abandonCompaction goes on without, for good if it failed for another reason than ctx.
+func (db *DB) abandonCompaction(ctx context.Context, err error) {
+	c := &db.compactor
+	if c.copying != nil {
+		err = errors.Join(err, c.copying.abandon())
+		c.copying, c.seen = nil, usage{}
+	}
+	if ctx.Err() == nil {
+		c.off = true
+		c.log.Warn("the views' file can't be compacted until it is opened again", "path", db.path, "err", err)
+	}
+}
+
+const everything = int64(1<<63 - 1)
+
+// compact writes b's rows to the new file, as far as rows are copied, and copies about so many
+// bytes of what comes after those.
+func (db *DB) compact(ctx context.Context, c *compaction, b *batch, limit int64) error {
+	base, err := db.openBase()
+	if err != nil {
+		return err
+	}
+	guardErr := guard(func() {
+		err = c.file.Update(func(tx *bbolt.Tx) error { return b.write(ctx, tx, c.next) })
+		for err == nil && limit > 0 && c.next.bucket() < bucketEnd {
+			limit, err = c.copy(ctx, b.over(base), limit)
+		}
+	})
+	if err = errors.Join(guardErr, err, db.closeBase(base)); err != nil {
+		return err
+	}
+	return c.file.Sync()
+}
+
+// copy copies the next rows, what makes one transaction, and returns what is left of limit.
+func (c *compaction) copy(ctx context.Context, from *Reader, limit int64) (left int64, err error) {
+	err = c.file.Update(func(tx *bbolt.Tx) error {
+		end := max(limit-compactTx, 0) // where the transaction ends
+		for limit > end && c.next.bucket() < bucketEnd {
+			if limit, err = c.copyBucket(tx, from, limit, end); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	})
+	return limit, err
+}
+
+// copyBucket copies the rest of a bucket, or until what is left of limit is no more than end.
+func (c *compaction) copyBucket(tx *bbolt.Tx, from *Reader, limit, end int64) (left int64, err error) {
+	b := c.next.bucket()
+	if to := tx.Bucket([]byte(b.String())); to != nil { // else there is none of this number
+		to.FillPercent = runFill
+		for row, err := range from.merge(bounds{prefix: b.key(), start: c.next}) {
+			if err != nil {
+				return limit, err
+			}
+			if limit <= end {
+				c.next = append(b.key(), row.key...)
+				return limit, nil
+			}
+			if err := to.Put(row.key, row.value); err != nil {
+				return limit, err
+			}
+			limit -= int64(len(row.key) + len(row.value))
+		}
+	}
+	c.next = (b + 1).key()
+	return limit, nil
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return events.Errorf(events.CodeUnavailable, "views: %w; remove the file", err)
+	}
+	return nil
+}
