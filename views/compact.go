@@ -22,17 +22,18 @@ import (
 // copied, to the new one.
 
 const (
-	// wasteful is how much larger than its rows a file may be, for which compactable is
-	// how much larger it would soon be again.
-	wasteful    = 1.4
-	compactable = 1.3
+	// wasteful is how many times its compacted size a file may have. One that is copied
+	// beside flushes has to be worth it: a flush must not bring it over lasting times.
+	wasteful = 1.3
+	lasting  = 1.2
 
-	// In parts of Options.MaxPendingBytes. Smaller files are left as they are. So are those
-	// with more rows: to learn how full pages are one has to read them.
+	// In parts of Options.MaxPendingBytes, which is how much a file has at most that one
+	// flush copies. Files that are smaller than the first are left as they are, and those
+	// with more rows than the second: to learn how full pages are one has to read them. The
+	// third is what a flush copies of a file that takes many.
 	smallestCompacted = 1. / 16
 	mostRowsCompacted = 4.
-	rowsCopiedAtOnce  = 1.
-	rowsCopiedBeside  = 1. / 8 // a flush
+	rowsCopiedBeside  = 1. / 8
 
 	compactTx = 4 << 20 // bytes of rows in a transaction of the new file
 
@@ -72,31 +73,40 @@ func (db *DB) compaction(b *batch) (*compaction, error) {
 		return c.copying, nil
 	}
 	c.changed += b.pages
-	if c.changed < c.seen.size/8 && db.Flushed().Counts.sum() >= c.seen.count/8*7 {
-		return nil, nil // not much can be different since it was seen
-	}
-	if err := db.look(db.Flushed().Counts.sum()); err != nil {
-		return nil, err
-	}
-	atOnce := float64(c.seen.rows) <= rowsCopiedAtOnce*float64(db.maxPending)
-	if !db.compactionDue(b.pages, atOnce) {
+	count := db.Flushed().Counts.sum()
+	if !db.maybeDifferent(count) {
 		return nil, nil
 	}
-	var err error
-	c.copying, err = newCompaction(db.path+compactSuffix, atOnce)
+	err := db.look(count)
+	if err == nil && db.compactionDue(b.pages) {
+		c.copying, err = newCompaction(db.path+compactSuffix, db.small())
+	}
 	return c.copying, err
+}
+
+// small reports whether the file is copied by one flush.
+func (db *DB) small() bool { return db.compactor.seen.rows <= db.maxPending }
+
+// maybeDifferent reports whether the file was seen at all, or enough has changed since.
+func (db *DB) maybeDifferent(count int64) bool {
+	c := &db.compactor
+	enough := c.seen.size
+	if db.small() {
+		enough /= 8
+	}
+	return c.changed >= enough || count < c.seen.count/8*7
 }
 
 // compactionDue reports whether the file would waste too much if so many more bytes of
 // pages were changed.
-func (db *DB) compactionDue(changed int64, atOnce bool) bool {
+func (db *DB) compactionDue(changed int64) bool {
 	u, limit := db.compactor.seen, float64(db.maxPending)
 	size := float64(max(u.size, u.pages+changed))
 	if u.rows == 0 || float64(u.rows) > mostRowsCompacted*limit || size < smallestCompacted*limit {
 		return false
 	}
 	compacted := float64(u.rows) / db.compactor.fill
-	return size > wasteful*compacted && (atOnce || compacted+float64(changed) < compactable*compacted)
+	return size > wasteful*compacted && (db.small() || compacted+float64(changed) < lasting*compacted)
 }
 
 // look finds out how full the file is.

@@ -30,7 +30,7 @@ type Options struct {
 	// is synced. It is Fitted.
 	Scratch bool
 	// Fitted is for a file that is not written to any more once it is made: it does not
-	// grow ahead of what is in it.
+	// grow ahead of what is in it, and is not compacted.
 	Fitted bool
 	// MaxPendingBytes is the size of the pending rows, or of the pages of the file that
 	// they change, from which [Tx.FreezeDue] tells to flush them; 64 MiB when zero. Of

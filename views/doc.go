@@ -65,6 +65,9 @@
 //     ends at or after the state that FlushAll saw.
 //   - A group whose append failed is never published, so nothing of it is shown
 //     or flushed, nor is any layer that was frozen with it.
+//   - A flush that compacts (compact.go) puts a new file in the place of the old one before
+//     it retires the layer. Who has begun a transaction in the old file goes on there: it
+//     has the C of the flush before, as any transaction has that began before the commit.
 //   - A flush that fails may or may not be in the file. Its layer is not let go
 //     of, so reads stay right either way. Nothing is flushed after it.
 //

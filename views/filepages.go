@@ -6,6 +6,7 @@ import "unsafe"
 // up since others were handed over. To write one takes far more memory than the row does,
 // time of the disk, and as much free space in the file: so they bound what is flushed at once.
 type filePages struct {
+	of      *boltFile
 	seen    map[uintptr]struct{}
 	indexes int     // pages of indexes, in which nothing is looked up
 	first   float64 // what share of the last rows were the first in their page
@@ -15,6 +16,14 @@ type filePages struct {
 const pageSize = 4096
 
 func newFilePages() *filePages { return &filePages{seen: map[uintptr]struct{}{}} }
+
+// in begins anew when the file was replaced: its rows are in other pages.
+func (p *filePages) in(file *boltFile) {
+	if p.of != file {
+		p.of = file
+		p.reset()
+	}
+}
 
 // add counts a row of which bbolt has given the key, or the one after it. Its page is known
 // by where it is mapped; after a flush, or a new mapping, it counts again. A new row has one

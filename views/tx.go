@@ -43,6 +43,7 @@ func (tx *Tx) Begin() error {
 		return err
 	}
 	tx.base = base
+	tx.changing.in(base.file)
 	return nil
 }
 

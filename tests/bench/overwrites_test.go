@@ -108,8 +108,9 @@ func (w *overwriter) flush(n int) {
 	var err error
 	switch {
 	case n%overwriteFlush == 0:
-		err = w.tx.Save(w.b.Context())
-		w.largest = max(w.largest, fileMB(w.b, w.path))
+		if err = w.tx.Save(w.b.Context()); n > 0 {
+			w.largest = max(w.largest, fileMB(w.b, w.path))
+		}
 	case n%overwriteGroup == 0:
 		err = w.tx.Commit(w.b.Context())
 	}
