@@ -17,7 +17,7 @@ func (s *Store) flushRows(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.flush:
-			if err := s.db.Flush(ctx); err != nil && ctx.Err() == nil {
+			if err := s.db.FlushBeside(ctx); err != nil && ctx.Err() == nil {
 				s.fail(err)
 			}
 		}

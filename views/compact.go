@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -22,10 +23,13 @@ import (
 // copied, to the new one.
 
 const (
-	// wasteful is how many times its compacted size a file may have. One that is copied
-	// beside flushes has to be worth it: a flush must not bring it over lasting times.
-	wasteful = 1.3
-	lasting  = 1.2
+	// wasteful is how many times its compacted size a file may have. To copy one beside
+	// flushes it has to be worthwhile times that with the free pages that flushes need.
+	wasteful   = 1.3
+	worthwhile = 1.2
+	// pause is how many times its size has to be written before such a file is looked at
+	// again: to copy it takes a fifth of what a store does that is as busy as can be.
+	pause = 32
 
 	// In parts of Options.MaxPendingBytes, which is how much a file has at most that one
 	// flush copies. Files that are smaller than the first are left as they are, and those
@@ -35,7 +39,11 @@ const (
 	mostRowsCompacted = 4.
 	rowsCopiedBeside  = 1. / 8
 
-	compactTx = 4 << 20 // bytes of rows in a transaction of the new file
+	compactTx = 1 << 20 // bytes of rows in a transaction of the new file
+
+	// rests is how many times as long as such a transaction took a flush rests after it:
+	// the log's syncs take ten times as long beside it.
+	rests = 3
 
 	compactSuffix = ".compact" // of the new file; a crash may leave one, which is of no use
 )
@@ -46,7 +54,8 @@ type compactor struct {
 	log     *slog.Logger
 	copying *compaction // nil: none
 	seen    usage       // when it was looked at last
-	changed int64       // bytes of pages since
+	changed int64       // bytes of pages since; negative: a pause
+	largest int64       // of what flushes have changed lately
 	fill    float64     // of pages, right after a compaction; what is known of it
 }
 
@@ -73,6 +82,7 @@ func (db *DB) compaction(b *batch) (*compaction, error) {
 		return c.copying, nil
 	}
 	c.changed += b.pages
+	c.largest = max(b.pages, c.largest-c.largest/64)
 	count := db.Flushed().Counts.sum()
 	if !db.maybeDifferent(count) {
 		return nil, nil
@@ -106,7 +116,8 @@ func (db *DB) compactionDue(changed int64) bool {
 		return false
 	}
 	compacted := float64(u.rows) / db.compactor.fill
-	return size > wasteful*compacted && (db.small() || compacted+float64(changed) < lasting*compacted)
+	return size > wasteful*compacted &&
+		(db.small() || size > worthwhile*(compacted+float64(db.compactor.largest)))
 }
 
 // look finds out how full the file is.
@@ -176,6 +187,9 @@ func (db *DB) commitNew(ctx context.Context, c *compaction, b *batch) (replaced 
 	if seen := db.compactor.seen; seen.rows > 0 {
 		db.compactor.fill = float64(seen.rows) / float64(seen.pages)
 	}
+	if !db.small() {
+		db.compactor.changed = -pause * db.compactor.seen.size
+	}
 	return true, err
 }
 
@@ -225,13 +239,25 @@ func (db *DB) compact(ctx context.Context, c *compaction, b *batch, limit int64)
 	guardErr := guard(func() {
 		err = c.file.Update(func(tx *bbolt.Tx) error { return b.write(ctx, tx, c.next) })
 		for err == nil && limit > 0 && c.next.bucket() < bucketEnd {
-			limit, err = c.copy(ctx, b.over(base), limit)
+			began := time.Now()
+			if limit, err = c.copy(ctx, b.over(base), limit); err == nil {
+				err = c.file.Sync()
+			}
+			if b.beside && db.waiting.Load() == 0 {
+				b.rest(ctx, rests*time.Since(began))
+			}
 		}
 	})
-	if err = errors.Join(guardErr, err, db.closeBase(base)); err != nil {
-		return err
+	return errors.Join(guardErr, err, db.closeBase(base))
+}
+
+func (b *batch) rest(ctx context.Context, d time.Duration) {
+	began := time.Now()
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
 	}
-	return c.file.Sync()
+	b.rested += time.Since(began)
 }
 
 // copy copies the next rows, what makes one transaction, and returns what is left of limit.

@@ -259,3 +259,25 @@ func TestFileIsStillNamed(t *testing.T) {
 		t.Errorf("of a file that was replaced: %v", err)
 	}
 }
+
+// TestCopyRests: copying leaves the disk to others in between, unless a writer waits for it.
+func TestCopyRests(t *testing.T) {
+	c := openToCompact(t, 4<<20)
+	c.put(20_000, 20_000)
+	for _, test := range []struct {
+		beside  bool
+		waiting int64
+		rests   bool
+	}{{true, 0, true}, {true, 1, false}, {false, 0, false}} {
+		copying, err := newCompaction(c.opts.Path+compactSuffix, true)
+		must(t, err)
+		c.db.waiting.Store(test.waiting)
+		b := &batch{layers: []*rows{newRows(0)}, beside: test.beside}
+		must(t, c.db.compact(t.Context(), copying, b, everything))
+		if got := b.rested > 0; got != test.rests {
+			t.Errorf("%+v: rested %s", test, b.rested)
+		}
+		must(t, copying.abandon())
+	}
+	c.db.waiting.Store(0)
+}

@@ -74,7 +74,8 @@ type DB struct {
 	flushErr    error          // the first failure: nothing is flushed after it
 	flushFailed chan struct{}  // closed once flushErr is set
 	flushed     atomic.Pointer[Checkpoint]
-	flushTime   atomic.Int64 // of the last Flush, ns
+	flushTime   atomic.Int64 // see FlushTime, ns
+	waiting     atomic.Int64 // for a flush
 
 	closing   sync.RWMutex // guards closed, and snapshots.Add against Wait
 	closed    bool

@@ -37,3 +37,25 @@ func TestPagesAreFilled(t *testing.T) {
 		}))
 	}
 }
+
+// TestFreePagesAreUsedAgain: a file of which each flush changes all has free pages for one,
+// though there is always a reader when a flush begins.
+func TestFreePagesAreUsedAgain(t *testing.T) {
+	c := openToCompact(t, 1<<20)
+	c.db.compactor.off = true
+	c.put(20_000, 20_000)
+	least := size(t, c.opts.Path)
+	for range 5 {
+		for n := range 20_000 {
+			must(t, c.db.Writer().put(c.key(n), make([]byte, 28)))
+		}
+		c.handOver()
+		must(t, c.db.Writer().Begin())
+		must(t, c.db.Flush(t.Context()))
+		must(t, c.db.Writer().Release())
+		must(t, c.db.Writer().Begin())
+	}
+	if got := size(t, c.opts.Path); float64(got) > 2.3*float64(least) {
+		t.Errorf("%.1f times what it was", float64(got)/float64(least))
+	}
+}

@@ -47,7 +47,13 @@ func (tx *Tx) maxChanging() int64 {
 // When ctx is done it gives up and can be called again. After any other error
 // the file's state is in doubt: every later flush returns that error, and
 // opening the file again is the way out. Reads go on.
-func (db *DB) Flush(ctx context.Context) error {
+func (db *DB) Flush(ctx context.Context) error { return db.flush(ctx, false) }
+
+// FlushBeside is Flush for an owner that goes on writing: when it copies the file it rests
+// in between, so that others have the disk, until a writer waits for it.
+func (db *DB) FlushBeside(ctx context.Context) error { return db.flush(ctx, true) }
+
+func (db *DB) flush(ctx context.Context, beside bool) error {
 	db.flushing.Lock()
 	defer db.flushing.Unlock()
 	state := db.published.Load()
@@ -55,16 +61,18 @@ func (db *DB) Flush(ctx context.Context) error {
 	if frozen == nil {
 		return db.flushErr
 	}
+	b := &batch{at: frozen.at, changes: state.changes, layers: []*rows{frozen.rows}, pages: frozen.pages, beside: beside}
 	began := time.Now()
-	if err := db.write(ctx, &batch{frozen.at, state.changes, []*rows{frozen.rows}, frozen.pages}); err != nil {
+	if err := db.write(ctx, b); err != nil {
 		return err
 	}
-	db.flushTime.Store(int64(time.Since(began)))
+	db.flushTime.Store(int64(time.Since(began) - b.rested))
 	db.retire(frozen)
 	return nil
 }
 
-// FlushTime returns how long the last [DB.Flush] took that wrote something; 0 if none did.
+// FlushTime returns how long the last flush took that wrote rows that were handed over,
+// without its rests; 0 if none did.
 func (db *DB) FlushTime() time.Duration { return time.Duration(db.flushTime.Load()) }
 
 // FlushAll writes everything published to the file, rows that were not handed
@@ -78,7 +86,7 @@ func (db *DB) FlushAll(ctx context.Context) error {
 	if state.at.Seq == db.Flushed().Seq {
 		return db.flushErr
 	}
-	b := &batch{state.at, state.changes, []*rows{state.active}, state.pages}
+	b := &batch{at: state.at, changes: state.changes, layers: []*rows{state.active}, pages: state.pages}
 	if state.frozen != nil {
 		b.layers = []*rows{state.frozen.rows, state.active}
 		b.pages += state.frozen.pages
@@ -99,6 +107,8 @@ func (db *DB) WaitFlushed(ctx context.Context) error {
 	if frozen == nil {
 		return nil
 	}
+	db.waiting.Add(1)
+	defer db.waiting.Add(-1)
 	select {
 	case <-frozen.flushed:
 		return nil
@@ -115,6 +125,8 @@ type batch struct {
 	changes uint64  // that are seen
 	layers  []*rows // the oldest first
 	pages   int64   // bytes of the file's pages that they change, about
+	beside  bool    // others write meanwhile
+	rested  time.Duration
 }
 
 // write makes a batch durable in the file. The caller holds db.flushing.
@@ -175,9 +187,17 @@ func (db *DB) commitOld(ctx context.Context, b *batch) (err error) {
 			}
 			return writeCheckpoint(tx, b.at)
 		})
+		if err == nil {
+			err = db.bolt.Update(passReaders)
+		}
 	})
 	return errors.Join(guardErr, err)
 }
+
+// passReaders is a transaction that does nothing. bbolt keeps the pages that one has freed for
+// readers that began right after it, who don't need them. There is always one when a flush
+// begins: this has it begin after another. Else a file had the pages of two flushes free.
+func passReaders(*bbolt.Tx) error { return nil }
 
 // over returns a reader of the batch's rows over those in the file.
 func (b *batch) over(base *base) *Reader {
