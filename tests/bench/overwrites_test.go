@@ -45,7 +45,7 @@ func growthFile(b *testing.B, groups int, inOrder bool) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := &overwriter{b: b, path: path, tx: db.Writer(), random: rand.New(rand.NewPCG(1, 2)), groups: groups}
+	w := &overwriter{b: b, path: path, db: db, tx: db.Writer(), random: rand.New(rand.NewPCG(1, 2)), groups: groups}
 	if err := w.tx.Begin(); err != nil {
 		b.Fatal(err)
 	}
@@ -65,7 +65,10 @@ func growthFile(b *testing.B, groups int, inOrder bool) {
 		w.flush(n)
 	}
 	b.StopTimer()
-	if err := w.tx.Save(b.Context()); err != nil {
+	if err := w.flushAll(); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.tx.Release(); err != nil {
 		b.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
@@ -82,6 +85,7 @@ func growthFile(b *testing.B, groups int, inOrder bool) {
 type overwriter struct {
 	b       *testing.B
 	path    string
+	db      *views.DB
 	tx      *views.Tx
 	random  *rand.Rand
 	groups  int
@@ -108,7 +112,7 @@ func (w *overwriter) flush(n int) {
 	var err error
 	switch {
 	case n%overwriteFlush == 0:
-		if err = w.tx.Save(w.b.Context()); n > 0 {
+		if err = w.flushAll(); n > 0 {
 			w.largest = max(w.largest, fileMB(w.b, w.path))
 		}
 	case n%overwriteGroup == 0:
@@ -117,6 +121,19 @@ func (w *overwriter) flush(n int) {
 	if err != nil {
 		w.b.Fatal(err)
 	}
+}
+
+// flushAll is what a store does when rows have waited for a second.
+func (w *overwriter) flushAll() error {
+	state, err := w.tx.Seal(true)
+	if err != nil {
+		return err
+	}
+	w.db.Publish(state)
+	if err := w.db.Flush(w.b.Context()); err != nil {
+		return err
+	}
+	return w.tx.Begin()
 }
 
 func (w *overwriter) commit(row int) {
