@@ -159,7 +159,7 @@ func newCompaction(path string, ends bool) (*compaction, error) {
 	return c, nil
 }
 
-// sync sets whether each transaction is synced. Else copy does that, once.
+// sync sets whether each transaction is synced by itself.
 func (c *compaction) sync(on bool) { c.file.NoSync, c.file.NoGrowSync = !on, !on }
 
 func (c *compaction) abandon() error { return errors.Join(c.file.Close(), removeIfThere(c.path)) }
@@ -243,18 +243,21 @@ func (db *DB) compact(ctx context.Context, c *compaction, b *batch, limit int64)
 			if limit, err = c.copy(ctx, b.over(base), limit); err == nil {
 				err = c.file.Sync()
 			}
-			if b.beside && db.waiting.Load() == 0 {
-				b.rest(ctx, rests*time.Since(began))
-			}
+			b.rest(ctx, rests*time.Since(began))
 		}
 	})
 	return errors.Join(guardErr, err, db.closeBase(base))
 }
 
+// rest leaves the disk to others, until somebody waits for the flush.
 func (b *batch) rest(ctx context.Context, d time.Duration) {
+	if b.wanted == nil {
+		return
+	}
 	began := time.Now()
 	select {
 	case <-time.After(d):
+	case <-b.wanted:
 	case <-ctx.Done():
 	}
 	b.rested += time.Since(began)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -260,24 +261,28 @@ func TestFileIsStillNamed(t *testing.T) {
 	}
 }
 
-// TestCopyRests: copying leaves the disk to others in between, unless a writer waits for it.
+// TestCopyRests: copying leaves the disk to others in between, until one waits for it.
 func TestCopyRests(t *testing.T) {
 	c := openToCompact(t, 4<<20)
 	c.put(20_000, 20_000)
-	for _, test := range []struct {
-		beside  bool
-		waiting int64
-		rests   bool
-	}{{true, 0, true}, {true, 1, false}, {false, 0, false}} {
+	copied := func(wanted <-chan struct{}) (rested, took time.Duration) {
 		copying, err := newCompaction(c.opts.Path+compactSuffix, true)
 		must(t, err)
-		c.db.waiting.Store(test.waiting)
-		b := &batch{layers: []*rows{newRows(0)}, beside: test.beside}
+		defer func() { must(t, copying.abandon()) }()
+		b := &batch{layers: []*rows{newRows(0)}, wanted: wanted}
+		began := time.Now()
 		must(t, c.db.compact(t.Context(), copying, b, everything))
-		if got := b.rested > 0; got != test.rests {
-			t.Errorf("%+v: rested %s", test, b.rested)
-		}
-		must(t, copying.abandon())
+		return b.rested, time.Since(began)
 	}
-	c.db.waiting.Store(0)
+	layer := newLayer(newRows(0), Checkpoint{}, 0)
+	if rested, took := copied(layer.wanted); rested < took/2 {
+		t.Errorf("rested %s of %s", rested, took)
+	}
+	layer.want()
+	if rested, took := copied(layer.wanted); rested > took/2 {
+		t.Errorf("rested %s of %s while somebody waited", rested, took)
+	}
+	if rested, _ := copied(nil); rested > 0 {
+		t.Errorf("rested %s with nobody beside", rested)
+	}
 }

@@ -75,7 +75,6 @@ type DB struct {
 	flushFailed chan struct{}  // closed once flushErr is set
 	flushed     atomic.Pointer[Checkpoint]
 	flushTime   atomic.Int64 // see FlushTime, ns
-	waiting     atomic.Int64 // for a flush
 
 	closing   sync.RWMutex // guards closed, and snapshots.Add against Wait
 	closed    bool
@@ -119,16 +118,14 @@ func Open(opts Options) (*DB, error) {
 // openFile opens and, when it is new, fills the bbolt file.
 func (db *DB) openFile(opts Options) (at Checkpoint, err error) {
 	_, statErr := os.Stat(db.path)
-	if !opts.ReadOnly {
-		if err := removeIfThere(db.path + compactSuffix); err != nil {
-			return at, boltError(db.path, err)
-		}
-	}
 	if db.bolt, err = openBolt(opts); err != nil {
 		return at, err
 	}
 	if errors.Is(statErr, os.ErrNotExist) && !opts.Scratch {
 		err = syncDir(filepath.Dir(db.path))
+	}
+	if err == nil && !opts.ReadOnly { // nobody else can be making it
+		err = removeIfThere(db.path + compactSuffix)
 	}
 	if err == nil {
 		at, err = db.loadFile()
@@ -157,7 +154,7 @@ func openBolt(o Options) (*boltFile, error) {
 	if err != nil {
 		return nil, boltError(o.Path, err)
 	}
-	bolt.AllocSize = smallAlloc
+	bolt.AllocSize = smallAlloc // until the first flush
 	if err := stillNamed(file, o.Path); err != nil {
 		return nil, errors.Join(boltError(o.Path, err), bolt.Close())
 	}
@@ -177,6 +174,7 @@ func stillNamed(file *os.File, path string) error {
 	return nil
 }
 
+// Of allocSize.
 const (
 	smallAlloc = 64 << 10
 	largeAlloc = 4 << 20

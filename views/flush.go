@@ -61,7 +61,10 @@ func (db *DB) flush(ctx context.Context, beside bool) error {
 	if frozen == nil {
 		return db.flushErr
 	}
-	b := &batch{at: frozen.at, changes: state.changes, layers: []*rows{frozen.rows}, pages: frozen.pages, beside: beside}
+	b := &batch{at: frozen.at, changes: state.changes, layers: []*rows{frozen.rows}, pages: frozen.pages}
+	if beside {
+		b.wanted = frozen.wanted
+	}
 	began := time.Now()
 	if err := db.write(ctx, b); err != nil {
 		return err
@@ -107,8 +110,7 @@ func (db *DB) WaitFlushed(ctx context.Context) error {
 	if frozen == nil {
 		return nil
 	}
-	db.waiting.Add(1)
-	defer db.waiting.Add(-1)
+	frozen.want()
 	select {
 	case <-frozen.flushed:
 		return nil
@@ -122,10 +124,10 @@ func (db *DB) WaitFlushed(ctx context.Context) error {
 // batch is rows that are flushed together.
 type batch struct {
 	at      Checkpoint
-	changes uint64  // that are seen
-	layers  []*rows // the oldest first
-	pages   int64   // bytes of the file's pages that they change, about
-	beside  bool    // others write meanwhile
+	changes uint64          // that are seen
+	layers  []*rows         // the oldest first
+	pages   int64           // bytes of the file's pages that they change, about
+	wanted  <-chan struct{} // others write until it is closed; nil: nobody does
 	rested  time.Duration
 }
 

@@ -1,6 +1,9 @@
 package views
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // State is the views after a group of records: what [DB.Publish] makes visible.
 // It does not change.
@@ -28,6 +31,13 @@ type layer struct {
 	at      Checkpoint    // after the last of them
 	pages   int64         // bytes of the file's pages that they change, about
 	flushed chan struct{} // closed when bbolt has committed them
+	wanted  chan struct{} // closed when somebody waits for that
+	want    func()        // closes wanted
+}
+
+func newLayer(active *rows, at Checkpoint, pages int64) *layer {
+	wanted := make(chan struct{})
+	return &layer{active, at, pages, make(chan struct{}), wanted, sync.OnceFunc(func() { close(wanted) })}
 }
 
 // Publish makes state what snapshots read from now on. All its records must be

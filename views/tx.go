@@ -67,7 +67,7 @@ func (tx *Tx) Seal(freeze bool) (*State, error) {
 	tx.order()
 	tx.hash()
 	if freeze && tx.db.frozen.Load() == nil {
-		tx.db.frozen.Store(&layer{rows: tx.active, at: tx.at, pages: tx.changing.bytes(), flushed: make(chan struct{})})
+		tx.db.frozen.Store(newLayer(tx.active, tx.at, tx.changing.bytes()))
 		tx.active, tx.pending = newRows(tx.active.len()), 0
 		tx.changing.reset()
 		if tx.loader != nil {

@@ -30,7 +30,12 @@ func rowsDir(b *testing.B, rows int) string {
 
 func openRows(b *testing.B, rows int, opts metalog.Options) *metalog.Store {
 	b.Helper()
-	opts.Path, opts.SnapshotEvery, opts.OffsetsRetention, opts.MinFreeBytes = rowsDir(b, rows), -1, -1, -1
+	return openRowsIn(b, rowsDir(b, rows), opts)
+}
+
+func openRowsIn(b *testing.B, dir string, opts metalog.Options) *metalog.Store {
+	b.Helper()
+	opts.Path, opts.SnapshotEvery, opts.OffsetsRetention, opts.MinFreeBytes = dir, -1, -1, -1
 	s, err := metalog.Open(b.Context(), opts)
 	if err != nil {
 		b.Fatal(err)

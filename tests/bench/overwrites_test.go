@@ -11,9 +11,11 @@ import (
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 
+	"github.com/metalog/metalog"
 	"github.com/metalog/metalog/events"
 	"github.com/metalog/metalog/internal/benchlog"
 	"github.com/metalog/metalog/projector"
+	"github.com/metalog/metalog/replay"
 	"github.com/metalog/metalog/views"
 )
 
@@ -35,6 +37,26 @@ func BenchmarkGrowthFile(b *testing.B) {
 				continue // takes minutes, a quarter of an hour
 			}
 			b.Run(fmt.Sprintf("rows=%d/first=%s", rows, first), func(b *testing.B) { growthFile(b, rows/rowsOfGroup, first == "groups") })
+		}
+	}
+}
+
+// BenchmarkGrowthFileOfStore is that with a store and 64 clients, which commit offsets at
+// random as fast as they can, or 5,000 a second.
+func BenchmarkGrowthFileOfStore(b *testing.B) {
+	for _, rows := range []int{50_000, 200_000, 500_000, 1_000_000} {
+		for _, perSecond := range []int{0, 5_000} {
+			b.Run(fmt.Sprintf("rows=%d/rate=%d", rows, perSecond), func(b *testing.B) {
+				dir := rowsDir(b, rows)
+				path := filepath.Join(dir, replay.ViewsFile)
+				s := openRowsIn(b, dir, metalog.Options{})
+				growthCommit(b, s, load{rows, 64, b.N, perSecond})
+				size := fileMB(b, path)
+				if err := s.Close(); err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(size/compactedMB(b, path), "ratio")
+			})
 		}
 	}
 }
@@ -176,7 +198,8 @@ func compactedMB(b *testing.B, path string) float64 {
 		b.Fatal(err)
 	}
 	defer from.Close()
-	to, err := bbolt.Open(path+".compacted", 0o600, nil)
+	compacted := filepath.Join(b.TempDir(), "compacted.db")
+	to, err := bbolt.Open(compacted, 0o600, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -187,5 +210,5 @@ func compactedMB(b *testing.B, path string) float64 {
 	if err := to.Close(); err != nil {
 		b.Fatal(err)
 	}
-	return fileMB(b, path+".compacted")
+	return fileMB(b, compacted)
 }
