@@ -286,3 +286,29 @@ func TestCopyRests(t *testing.T) {
 		t.Errorf("rested %s with nobody beside", rested)
 	}
 }
+
+// TestPagesOfReplacedFile: rows that were looked up in the file before still count, and a
+// page does not count once for each file.
+func TestPagesOfReplacedFile(t *testing.T) {
+	p := newFilePages()
+	p.in(&boltFile{})
+	look := func(pages int) {
+		mapped := make([]byte, pages*pageSize)
+		for n := range pages {
+			p.add(mapped[n*pageSize:][:1], false)
+		}
+	}
+	look(100)
+	p.in(&boltFile{})
+	if got := p.bytes() / pageSize; got != 100 {
+		t.Errorf("%d pages right after the file was replaced, want 100", got)
+	}
+	look(120)
+	if got := p.bytes() / pageSize; got != 120 {
+		t.Errorf("%d pages after 100 in one file and 120 in the next", got)
+	}
+	p.reset()
+	if p.bytes() != 0 {
+		t.Errorf("%d bytes after they were handed over", p.bytes())
+	}
+}

@@ -7,6 +7,7 @@ import "unsafe"
 // time of the disk, and as much free space in the file: so they bound what is flushed at once.
 type filePages struct {
 	of      *boltFile
+	before  int // pages in the file that this one has replaced since
 	seen    map[uintptr]struct{}
 	indexes int     // pages of indexes, in which nothing is looked up
 	first   float64 // what share of the last rows were the first in their page
@@ -17,12 +18,15 @@ const pageSize = 4096
 
 func newFilePages() *filePages { return &filePages{seen: map[uintptr]struct{}{}} }
 
-// in begins anew when the file was replaced: its rows are in other pages.
+// in counts from anew when the file was replaced: rows are in other pages of it. What was
+// counted before still counts if it is more, as those rows may be the same or not.
 func (p *filePages) in(file *boltFile) {
-	if p.of != file {
-		p.of = file
-		p.reset()
+	if p.of == file {
+		return
 	}
+	before := p.count()
+	p.reset()
+	p.of, p.before = file, before
 }
 
 // add counts a row of which bbolt has given the key, or the one after it. Its page is known
@@ -41,7 +45,9 @@ func (p *filePages) add(key []byte, isNew bool) {
 	p.first += (float64(first) - p.first) / lately
 }
 
-func (p *filePages) bytes() int64 { return int64(len(p.seen)+p.indexes) * pageSize }
+func (p *filePages) count() int { return max(len(p.seen)+p.indexes, p.before) }
+
+func (p *filePages) bytes() int64 { return int64(p.count()) * pageSize }
 
 // apart reports whether each row comes with a page of its own, as a rule. To wait for more
 // of them saves nothing then.
@@ -49,5 +55,5 @@ func (p *filePages) apart() bool { return p.first > 0.7 }
 
 func (p *filePages) reset() {
 	clear(p.seen)
-	p.indexes = 0
+	p.indexes, p.before = 0, 0
 }
