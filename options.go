@@ -30,10 +30,10 @@ type Options struct {
 	DigestEvery uint64
 	// MaxPendingBytes is how much of the views may wait in memory to be flushed, and
 	// how many bytes of their file a flush may change, or a quarter of that while each
-	// row that changes is in another page; twice that for moments. 0: 64 MiB.
+	// row that changes is in another page. As much again gathers meanwhile. 0: 64 MiB.
 	MaxPendingBytes int64
 	// FlushInterval is after what time they are flushed at the latest, or after sixteen
-	// times what the last flush took if that is more. 0: 1 s.
+	// times what the last flush took if that is more, up to ten intervals. 0: 1 s.
 	FlushInterval time.Duration
 	// SegmentSize of the log, in bytes. 0: 8 MiB.
 	SegmentSize int

@@ -26,8 +26,12 @@ type group struct {
 }
 
 // flushPace is how many times as long as the last flush took rows wait for the next, if
-// that is more than their interval: where flushes take long, each is to be worth more.
-const flushPace = 16
+// that is more than their interval: where flushes take long, each is to be worth more. There
+// is an end to it, as a crash leaves those rows to be applied again.
+const (
+	flushPace    = 16
+	maxFlushPace = 10 // intervals
+)
 
 // sequencer decides all commands, one after the other, in one goroutine that
 // owns every field here. It never waits for the disk: while the log writer syncs
@@ -161,7 +165,7 @@ func (s *sequencer) handOver(spare *group) {
 	}
 	s.open.state, s.flushDue = state, false
 	if s.tx.PendingBytes() == 0 {
-		s.age.Reset(max(s.flushEvery, flushPace*s.db.FlushTime()))
+		s.age.Reset(flushAfter(s.flushEvery, s.db.FlushTime()))
 	}
 	s.handedOver, s.enough = len(s.open.waiting), 0
 	s.out <- s.open
@@ -177,6 +181,11 @@ func (s *sequencer) handOver(spare *group) {
 			s.fail(err)
 		}
 	}
+}
+
+// flushAfter is how long rows wait to be flushed, when the last flush took so long.
+func flushAfter(interval, took time.Duration) time.Duration {
+	return min(max(interval, flushPace*took), maxFlushPace*interval)
 }
 
 // handleAll decides a request and those that came with it, in one group if that has room.

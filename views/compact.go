@@ -26,7 +26,7 @@ const (
 	// wasteful is how many times its compacted size a file may have. To copy one beside
 	// flushes it has to be worthwhile times that with the free pages that flushes need.
 	wasteful   = 1.3
-	worthwhile = 1.2
+	worthwhile = 1.25
 	// pause is how many times its size has to be written before such a file is looked at
 	// again: to copy it takes a fifth of what a store does that is as busy as can be.
 	pause = 32
@@ -39,7 +39,7 @@ const (
 	mostRowsCompacted = 4.
 	rowsCopiedBeside  = 1. / 8
 
-	compactTx = 1 << 20 // bytes of rows in a transaction of the new file
+	compactTx = 128 << 10 // bytes of rows in a transaction of the new file
 
 	// rests is how many times as long as such a transaction took a flush rests after it:
 	// the log's syncs take ten times as long beside it.
@@ -175,14 +175,18 @@ func (db *DB) commitNew(ctx context.Context, c *compaction, b *batch) (replaced 
 	if err := c.file.Update(func(tx *bbolt.Tx) error { return writeCheckpoint(tx, b.at) }); err != nil {
 		return false, err
 	}
-	if err := os.Rename(c.path, db.path); err != nil {
+	old, err := os.OpenFile(db.path, os.O_WRONLY, 0)
+	if err != nil {
 		return false, err
 	}
+	if err := os.Rename(c.path, db.path); err != nil {
+		return false, errors.Join(err, old.Close())
+	}
 	if err := syncDir(filepath.Dir(db.path)); err != nil {
-		return true, err
+		return true, errors.Join(err, old.Close())
 	}
 	db.compactor.copying = nil
-	db.replaceFile(c.file)
+	db.replaceFile(c.file, old)
 	err = db.look(b.at.Counts.sum())
 	if seen := db.compactor.seen; seen.rows > 0 {
 		db.compactor.fill = float64(seen.rows) / float64(seen.pages)
@@ -191,20 +195,6 @@ func (db *DB) commitNew(ctx context.Context, c *compaction, b *batch) (replaced 
 		db.compactor.changed = -pause * db.compactor.seen.size
 	}
 	return true, err
-}
-
-// replaceFile makes a file what is read and written from now on.
-func (db *DB) replaceFile(file *boltFile) {
-	db.bases.Lock()
-	defer db.bases.Unlock()
-	old := db.bolt
-	db.bolt = file
-	db.replaced.Go(func() {
-		old.users.Wait()
-		if err := old.Close(); err != nil {
-			db.compactor.log.Warn("the views' file before compaction can't be closed", "err", err)
-		}
-	})
 }
 
 // compactBeside goes on with a compaction after b was committed to the old file.

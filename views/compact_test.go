@@ -290,7 +290,7 @@ func TestCopyRests(t *testing.T) {
 // TestPagesOfReplacedFile: rows that were looked up in the file before still count, and a
 // page does not count once for each file.
 func TestPagesOfReplacedFile(t *testing.T) {
-	p := newFilePages()
+	p := newFilePages(0)
 	p.in(&boltFile{})
 	look := func(pages int) {
 		mapped := make([]byte, pages*pageSize)
@@ -310,5 +310,27 @@ func TestPagesOfReplacedFile(t *testing.T) {
 	p.reset()
 	if p.bytes() != 0 {
 		t.Errorf("%d bytes after they were handed over", p.bytes())
+	}
+}
+
+// TestPagesApart: rows that are far apart stay so while more of them gather than may be
+// flushed, and therefore share pages.
+func TestPagesApart(t *testing.T) {
+	const few = 1000
+	p := newFilePages(few * pageSize)
+	mapped := make([]byte, few*pageSize)
+	look := func(rows, pages int) {
+		for n := range rows {
+			p.add(mapped[n%pages*pageSize:][:1], false)
+		}
+	}
+	look(10*few, few)
+	if !p.apart() {
+		t.Error("not apart after more than a few have gathered")
+	}
+	p.reset()
+	look(few, 10)
+	if p.apart() {
+		t.Error("apart, and a hundred in a page")
 	}
 }

@@ -71,6 +71,7 @@ type DB struct {
 	flushing    sync.Mutex // held while flushing; guards the writing of flushErr, and compactor
 	compactor   compactor
 	replaced    sync.WaitGroup // files that were, and are still open
+	hurry       chan struct{}  // closed when nothing should rest any more
 	flushErr    error          // the first failure: nothing is flushed after it
 	flushFailed chan struct{}  // closed once flushErr is set
 	flushed     atomic.Pointer[Checkpoint]
@@ -96,7 +97,7 @@ func Open(opts Options) (*DB, error) {
 	if opts.Path == "" {
 		return nil, events.Errorf(events.CodeInvalid, "views: no path was given; set Options.Path")
 	}
-	db := &DB{path: opts.Path, maxPending: opts.MaxPendingBytes, flushFailed: make(chan struct{})}
+	db := &DB{path: opts.Path, maxPending: opts.MaxPendingBytes, flushFailed: make(chan struct{}), hurry: make(chan struct{})}
 	if db.maxPending <= 0 {
 		db.maxPending = defaultMaxPending
 	}
@@ -111,7 +112,7 @@ func Open(opts Options) (*DB, error) {
 	}
 	db.flushed.Store(&at)
 	db.published.Store(&State{at: at, active: newRows(0)})
-	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows(0), kept: new(kept), changing: newFilePages()}}
+	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows(0), kept: new(kept), changing: newFilePages(db.maxPending / 4)}}
 	return db, nil
 }
 
@@ -228,6 +229,7 @@ func (db *DB) Close() error {
 	if already {
 		return nil
 	}
+	close(db.hurry)
 	err := db.writer.Release()
 	db.snapshots.Wait()
 	err = errors.Join(err, db.bases.shut())

@@ -10,13 +10,14 @@ type filePages struct {
 	before  int // pages in the file that this one has replaced since
 	seen    map[uintptr]struct{}
 	indexes int     // pages of indexes, in which nothing is looked up
-	first   float64 // what share of the last rows were the first in their page
+	few     int64   // bytes of pages that may be changed by rows that are far apart
+	first   float64 // what share of the last rows within few were the first in their page
 }
 
 // pageSize is about what the system's is, and with it bbolt's.
 const pageSize = 4096
 
-func newFilePages() *filePages { return &filePages{seen: map[uintptr]struct{}{}} }
+func newFilePages(few int64) *filePages { return &filePages{seen: map[uintptr]struct{}{}, few: few} }
 
 // in counts from anew when the file was replaced: rows are in other pages of it. What was
 // counted before still counts if it is more, as those rows may be the same or not.
@@ -42,7 +43,9 @@ func (p *filePages) add(key []byte, isNew bool) {
 	if isNew {
 		p.indexes += first
 	}
-	p.first += (float64(first) - p.first) / lately
+	if p.bytes() < p.few { // what gathers while others are flushed has fewer pages left to be first in
+		p.first += (float64(first) - p.first) / lately
+	}
 }
 
 func (p *filePages) count() int { return max(len(p.seen)+p.indexes, p.before) }

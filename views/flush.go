@@ -21,20 +21,16 @@ func (tx *Tx) FreezeDue() bool {
 	return tx.PendingBytes() >= tx.db.maxPending || tx.changing.bytes() >= tx.maxChanging()
 }
 
-// Stalled reports whether the pending rows have reached the limit, or twice that of pages,
-// while older ones are still being flushed. The owner should then wait for them, with
-// [DB.WaitFlushed], after sealing the group.
-func (tx *Tx) Stalled() bool {
-	full := tx.PendingBytes() >= tx.db.maxPending || tx.changing.bytes()/2 >= tx.maxChanging()
-	return full && tx.db.frozen.Load() != nil
-}
+// Stalled reports whether a flush is due while older rows are still being flushed. The owner
+// should then wait for them, with [DB.WaitFlushed], after sealing the group.
+func (tx *Tx) Stalled() bool { return tx.FreezeDue() && tx.db.frozen.Load() != nil }
 
 // maxChanging is how many bytes of pages may be changed by a flush. Rows that are
 // far apart are flushed a few at a time: it costs hardly more, and the log's syncs have
 // less to wait for. While rows are loaded there are none.
 func (tx *Tx) maxChanging() int64 {
 	if tx.loader == nil && tx.changing.apart() {
-		return tx.db.maxPending / 4
+		return tx.changing.few
 	}
 	return tx.db.maxPending
 }

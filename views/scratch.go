@@ -7,6 +7,6 @@ package views
 // itself.
 func (r *Reader) Scratch() *Tx {
 	over := *r
-	over.live, over.active, over.under, over.kept, over.changing = true, newRows(0), r.active, new(kept), newFilePages()
+	over.live, over.active, over.under, over.kept, over.changing = true, newRows(0), r.active, new(kept), newFilePages(0)
 	return &Tx{Reader: over}
 }
