@@ -71,7 +71,6 @@ type DB struct {
 	flushing    sync.Mutex // held while flushing; guards the writing of flushErr, and compactor
 	compactor   compactor
 	replaced    sync.WaitGroup // files that were, and are still open
-	hurry       chan struct{}  // closed when nothing should rest any more
 	flushErr    error          // the first failure: nothing is flushed after it
 	flushFailed chan struct{}  // closed once flushErr is set
 	flushed     atomic.Pointer[Checkpoint]
@@ -97,7 +96,7 @@ func Open(opts Options) (*DB, error) {
 	if opts.Path == "" {
 		return nil, events.Errorf(events.CodeInvalid, "views: no path was given; set Options.Path")
 	}
-	db := &DB{path: opts.Path, maxPending: opts.MaxPendingBytes, flushFailed: make(chan struct{}), hurry: make(chan struct{})}
+	db := &DB{path: opts.Path, maxPending: opts.MaxPendingBytes, flushFailed: make(chan struct{})}
 	if db.maxPending <= 0 {
 		db.maxPending = defaultMaxPending
 	}
@@ -229,7 +228,6 @@ func (db *DB) Close() error {
 	if already {
 		return nil
 	}
-	close(db.hurry)
 	err := db.writer.Release()
 	db.snapshots.Wait()
 	err = errors.Join(err, db.bases.shut())
