@@ -33,11 +33,12 @@ const (
 
 	// In parts of Options.MaxPendingBytes, which is how much a file has at most that one
 	// flush copies. Files that are smaller than the first are left as they are, and those
-	// with more rows than the second: to learn how full pages are one has to read them. The
-	// third is what a flush copies of a file that takes many.
+	// with more rows than the second: to learn how full pages are one has to read them. Of a
+	// file that takes many flushes each copies the third, or the fourth when others wait.
 	smallestCompacted = 1. / 16
 	mostRowsCompacted = 4.
 	rowsCopiedBeside  = 1. / 8
+	leastCopiedBeside = 1. / 64
 
 	compactTx = 128 << 10 // bytes of rows in a transaction of the new file
 
@@ -168,7 +169,7 @@ func (c *compaction) abandon() error { return errors.Join(c.file.Close(), remove
 // file in the place of the old one. An error before that leaves the old one as it was:
 // replaced is false.
 func (db *DB) commitNew(ctx context.Context, c *compaction, b *batch) (replaced bool, err error) {
-	if err := db.compact(ctx, c, b, everything); err != nil {
+	if err := db.compact(ctx, c, b, everything, everything); err != nil {
 		return false, err
 	}
 	c.sync(true)
@@ -199,7 +200,8 @@ func (db *DB) commitNew(ctx context.Context, c *compaction, b *batch) (replaced 
 
 // compactBeside goes on with a compaction after b was committed to the old file.
 func (db *DB) compactBeside(ctx context.Context, c *compaction, b *batch) error {
-	err := db.compact(ctx, c, b, int64(rowsCopiedBeside*float64(db.maxPending)))
+	most, least := rowsCopiedBeside*float64(db.maxPending), leastCopiedBeside*float64(db.maxPending)
+	err := db.compact(ctx, c, b, int64(most), int64(least))
 	c.ends = c.next.bucket() == bucketEnd
 	return err
 }
@@ -220,23 +222,35 @@ func (db *DB) abandonCompaction(ctx context.Context, err error) {
 const everything = int64(1<<63 - 1)
 
 // compact writes b's rows to the new file, as far as rows are copied, and copies about so many
-// bytes of what comes after those.
-func (db *DB) compact(ctx context.Context, c *compaction, b *batch, limit int64) error {
+// bytes of what comes after those: the most, or at least the least if somebody waits for the
+// flush.
+func (db *DB) compact(ctx context.Context, c *compaction, b *batch, most, least int64) error {
 	base, err := db.openBase()
 	if err != nil {
 		return err
 	}
 	guardErr := guard(func() {
 		err = c.file.Update(func(tx *bbolt.Tx) error { return b.write(ctx, tx, c.next) })
-		for err == nil && limit > 0 && c.next.bucket() < bucketEnd {
+		left := most
+		for err == nil && c.next.bucket() < bucketEnd && left > 0 && (left > most-least || !b.waitedFor()) {
 			began := time.Now()
-			if limit, err = c.copy(ctx, b.over(base), limit); err == nil {
+			if left, err = c.copy(ctx, b.over(base), left); err == nil {
 				err = c.file.Sync()
 			}
 			b.rest(ctx, rests*time.Since(began))
 		}
 	})
 	return errors.Join(guardErr, err, db.closeBase(base))
+}
+
+// waitedFor reports whether somebody waits for the flush.
+func (b *batch) waitedFor() bool {
+	select {
+	case <-b.wanted:
+		return true
+	default:
+		return false
+	}
 }
 
 // rest leaves the disk to others, until somebody waits for the flush.

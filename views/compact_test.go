@@ -271,7 +271,7 @@ func TestCopyRests(t *testing.T) {
 		defer func() { must(t, copying.abandon()) }()
 		b := &batch{layers: []*rows{newRows(0)}, wanted: wanted}
 		began := time.Now()
-		must(t, c.db.compact(t.Context(), copying, b, everything))
+		must(t, c.db.compact(t.Context(), copying, b, everything, everything))
 		return b.rested, time.Since(began)
 	}
 	layer := newLayer(newRows(0), Checkpoint{}, 0)
@@ -284,6 +284,31 @@ func TestCopyRests(t *testing.T) {
 	}
 	if rested, _ := copied(nil); rested > 0 {
 		t.Errorf("rested %s with nobody beside", rested)
+	}
+}
+
+// TestCopyGivesWay: of what later flushes can go on with little is copied while others wait.
+func TestCopyGivesWay(t *testing.T) {
+	c := openToCompact(t, 4<<20)
+	c.put(40_000, 20_000)
+	layer := newLayer(newRows(0), Checkpoint{}, 0)
+	copying, err := newCompaction(c.opts.Path+compactSuffix, false)
+	must(t, err)
+	defer func() { must(t, copying.abandon()) }()
+	there := 0
+	copied := func() (n int) {
+		must(t, c.db.compactBeside(t.Context(), copying, &batch{layers: []*rows{newRows(0)}, wanted: layer.wanted}))
+		must(t, copying.file.View(func(tx *bbolt.Tx) error {
+			n = tx.Bucket([]byte(bucketOffsets.String())).Stats().KeyN - there
+			return nil
+		}))
+		there += n
+		return n
+	}
+	alone := copied()
+	layer.want()
+	if beside := copied(); beside == 0 || beside > alone/2 {
+		t.Errorf("copied %d rows, and %d while others waited", alone, beside)
 	}
 }
 

@@ -44,7 +44,10 @@ func BenchmarkGrowthFile(b *testing.B) {
 // BenchmarkGrowthStoreFile is that with a store and 64 clients, which commit offsets at
 // random as fast as they can, or 5,000 a second.
 func BenchmarkGrowthStoreFile(b *testing.B) {
-	for _, rows := range []int{50_000, 200_000, 500_000, 1_000_000} {
+	for _, rows := range []int{50_000, 200_000, 500_000, 1_000_000, 10_000_000} {
+		if rows > 1_000_000 && testing.Short() {
+			continue // its store takes minutes
+		}
 		for _, perSecond := range []int{0, 5_000} {
 			b.Run(fmt.Sprintf("rows=%d/rate=%d", rows, perSecond), func(b *testing.B) {
 				dir := rowsDir(b, rows)
