@@ -5,6 +5,7 @@ import (
 	"time"
 )
 
+// TestFlushAfter: at the usual pace, at that of slow flushes, and no later than ten intervals.
 func TestFlushAfter(t *testing.T) {
 	for took, want := range map[time.Duration]time.Duration{
 		0:                      time.Second,

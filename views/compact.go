@@ -43,7 +43,7 @@ const (
 	compactTx = 128 << 10 // bytes of rows in a transaction of the new file
 
 	// rests is how many times as long as such a transaction took a flush rests after it:
-	// the log's syncs take longer beside it, with 128 KiB two or three times, with 1 MiB ten.
+	// the log's syncs take longer beside it, though less so than beside 1 MiB.
 	rests = 3
 
 	compactSuffix = ".compact" // of the new file; a crash may leave one, which is of no use

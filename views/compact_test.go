@@ -342,7 +342,7 @@ func TestPagesOfReplacedFile(t *testing.T) {
 // flushed, and therefore share pages.
 func TestPagesApart(t *testing.T) {
 	const few = 1000
-	p := newFilePages(few * pageSize)
+	p := newFilePages(4 * few * pageSize)
 	mapped := make([]byte, few*pageSize)
 	look := func(rows, pages int) {
 		for n := range rows {

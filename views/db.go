@@ -111,7 +111,7 @@ func Open(opts Options) (*DB, error) {
 	}
 	db.flushed.Store(&at)
 	db.published.Store(&State{at: at, active: newRows(0)})
-	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows(0), kept: new(kept), changing: newFilePages(db.maxPending / 4)}}
+	db.writer = &Tx{db: db, Reader: Reader{at: at, live: true, active: newRows(0), kept: new(kept), changing: newFilePages(db.maxPending)}}
 	return db, nil
 }
 

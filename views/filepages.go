@@ -17,7 +17,10 @@ type filePages struct {
 // pageSize is about what the system's is, and with it bbolt's.
 const pageSize = 4096
 
-func newFilePages(few int64) *filePages { return &filePages{seen: map[uintptr]struct{}{}, few: few} }
+// newFilePages takes how many bytes of pages may be changed by other rows.
+func newFilePages(most int64) *filePages {
+	return &filePages{seen: map[uintptr]struct{}{}, few: most / 4}
+}
 
 // in counts from anew when the file was replaced: rows are in other pages of it. What was
 // counted before still counts if it is more, as those rows may be the same or not.

@@ -151,7 +151,7 @@ func BenchmarkGrowthCommit(b *testing.B) {
 // so many a second.
 func BenchmarkGrowthRate(b *testing.B) {
 	for _, perSecond := range []int{5_000, 10_000, 20_000, 40_000} {
-		for _, rows := range append(rowCounts(), 50_000, 200_000) {
+		for _, rows := range append(rowCounts(), 50_000, 200_000, 500_000) {
 			for _, flush := range flushes {
 				b.Run(fmt.Sprintf("rate=%d/rows=%d/flush=%s", perSecond, rows, flush.name), func(b *testing.B) {
 					growthCommit(b, openRows(b, rows, flush.opts), load{rows, 64, b.N, perSecond})
